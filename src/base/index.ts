@@ -1,0 +1,3 @@
+export { HoneError, type HoneErrorOptions, throwIfAborted } from './errors.ts'
+export * from './platform/index.ts'
+export { philox, type Random, random, streamId } from './random.ts'
