@@ -1,0 +1,1 @@
+export { packTree, predecessors, type RowInput, rowSequences, rowTokens, type SegmentInput, type TokenTree } from './tree.ts'

@@ -1,0 +1,65 @@
+/** What a trainer says while it runs. The CLI, the report, the recipes and the tests consume the same stream. */
+export type TrainEvent = StepEvent | EvalEvent | SampleEvent | WarningEvent
+
+export interface StepEvent {
+  type: 'step'
+  /** Updates done, this one included: 1, 2, … */
+  step: number
+  loss: number
+  learningRate: number
+  /** Norm of the gradient before clipping. */
+  gradNorm: number
+  /** Tokens run through the model in this update, and how many of them carried loss. */
+  tokens: number
+  lossTokens: number
+  /** Wall-clock seconds of this update. */
+  seconds: number
+  /** Passes over the data so far, fractional. */
+  epoch: number
+  /** The objective's own figures: accuracy, margins, … */
+  metrics: Record<string, number>
+}
+
+export interface EvalEvent {
+  type: 'eval'
+  step: number
+  loss: number
+  metrics: Record<string, number>
+}
+
+export interface SampleEvent {
+  type: 'sample'
+  step: number
+  prompt: string
+  text: string
+  score?: number
+}
+
+export interface WarningEvent {
+  type: 'warning'
+  code: string
+  message: string
+  /** How often, for what is counted and not repeated. */
+  count?: number
+}
+
+/**
+ * A trainer seen from the driver: it runs step by step, and its whole state (weights, optimizer, data cursor, objective
+ * state, best-so-far) goes into and comes out of a folder, such that the steps after `load` have the same bits as
+ * without the break.
+ */
+export interface Training {
+  /** Updates that a full run makes. */
+  readonly totalSteps: number
+  /** Updates done. */
+  readonly step: number
+  /** Does updates until the end, yielding events; may be called again after a `return`. */
+  run(options?: { signal?: AbortSignal }): AsyncGenerator<TrainEvent>
+  /** Writes the state into an existing, empty folder. The caller makes it atomic. */
+  save(folder: string): Promise<void>
+  load(folder: string): Promise<void>
+  /** Writes the result, a model that other tools read, into an existing, empty folder. */
+  finish(folder: string): Promise<void>
+  /** Frees the engine's memory. */
+  close(): Promise<void>
+}
