@@ -1,0 +1,55 @@
+import type { BufferId, KernelArgs, KernelName } from './kernels.ts'
+
+/** How a buffer is stored. The reference backend holds every float type as f64. */
+export type DType = 'f32' | 'bf16' | 'f16' | 'i32'
+
+export type Values = Float32Array | Float64Array | Int32Array | Uint16Array
+
+/** Where a tensor's bytes lie in a file. */
+export interface FileSlice {
+  path: string
+  /** Bytes from the start of the file. */
+  offset: number
+  dtype: DType
+  /** Elements. */
+  length: number
+}
+
+export interface BackendStats {
+  /** Buffers that were allocated and not freed, and their bytes. */
+  buffers: number
+  bytes: number
+}
+
+/**
+ * A connector to something that computes: buffers, and kernels over them. Every call but `read`, `load` and `idle`
+ * returns at once: work is queued and done in order, on the backend's own threads.
+ *
+ * What a backend does not do: shapes, gradients, lifetimes, broadcasting rules, randomness of its own.
+ */
+export interface Backend {
+  readonly name: string
+  /** The instruction set in use; recorded in runs, since bits are promised within one. */
+  readonly isa: string
+  readonly threads: number
+  /** The kernels it has. */
+  readonly kernels: ReadonlySet<KernelName>
+
+  /** A buffer of `length` elements with undefined content. */
+  alloc(dtype: DType, length: number): BufferId
+  free(buffer: BufferId): void
+  /** Copies the values at once; they may be changed after the call. A bf16 or f16 buffer takes its 16-bit patterns. */
+  write(buffer: BufferId, values: Values, offset?: number): void
+  /** The content as stored: f32 → Float32Array, bf16 and f16 → Uint16Array patterns, i32 → Int32Array; the reference: Float64Array. */
+  read(buffer: BufferId, offset: number, length: number): Promise<Values>
+  /** Fills a buffer from a file without a copy in JavaScript, converting to the buffer's dtype. */
+  load(buffer: BufferId, offset: number, source: FileSlice): Promise<void>
+  run<K extends KernelName>(kernel: K, args: KernelArgs<K>): void
+  /** Drops the queued kernels that have not begun (memory operations still happen): buffers they would write are undefined. */
+  cancel(): void
+  /** Resolves when all that was queued is done; rejects with the first error since the last read or idle. */
+  idle(): Promise<void>
+  stats(): BackendStats
+  /** Frees everything; the backend cannot be used after. */
+  close(): void
+}
