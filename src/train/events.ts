@@ -47,6 +47,10 @@ export interface WarningEvent {
  * A trainer seen from the driver: it runs step by step, and its whole state (weights, optimizer, data cursor, objective
  * state, best-so-far) goes into and comes out of a folder, such that the steps after `load` have the same bits as
  * without the break.
+ *
+ * `save` is called while `run` rests at a yield, and after it returned or threw `E_ABORTED`. The state counts what was
+ * yielded, not what was computed: `run` after `load` yields exactly the events that had not been yielded when `save` was
+ * called. (An evaluation that gives several events keeps those still owed in a queue that is part of the state.)
  */
 export interface Training {
   /** Updates that a full run makes. */
