@@ -38,6 +38,11 @@ export const kernelSpecs = {
   /** y[index[i], :] += x[i, :], in the order of i. */
   scatterAddRows: { buffers: ['x', 'index', 'y'], numbers: ['count', 'width'] },
 
+  /** y[r, c] = x[r, from + c] for c < count; x has `columns` columns. */
+  sliceColumns: { buffers: ['x', 'y'], numbers: ['rows', 'columns', 'from', 'count'] },
+  /** y[r, from + c] += x[r, c] for c < count; y has `columns` columns. */
+  addColumns: { buffers: ['x', 'y'], numbers: ['rows', 'columns', 'from', 'count'] },
+
   /**
    * y[m, n] (+)= alpha · op(a) · op(b) (+ bias[n]). op(a) is [m, k]: stored [m, k], or [k, m] with transA = 1; op(b) is
    * [k, n]: stored [k, n], or [n, k] with transB = 1. precision 1 multiplies in bf16 and adds in f32. `weight` = 1

@@ -15,6 +15,8 @@ type Names =
   | 'gatherRows'
   | 'scatterRows'
   | 'scatterAddRows'
+  | 'sliceColumns'
+  | 'addColumns'
   | 'dropout'
 
 function checkIndex(index: number, x: Float64Array, width: number, kernel: string): void {
@@ -76,6 +78,12 @@ export const elementwise: { [K in Names]: ReferenceKernel<K> } = {
       checkIndex(index[i], y, width, 'scatterAddRows')
       for (let c = 0; c < width; c++) y[index[i] * width + c] += x[i * width + c]
     }
+  },
+  sliceColumns: ({ x, y }, { rows, columns, from, count }) => {
+    for (let r = 0; r < rows; r++) for (let c = 0; c < count; c++) y[r * count + c] = x[r * columns + from + c]
+  },
+  addColumns: ({ x, y }, { rows, columns, from, count }) => {
+    for (let r = 0; r < rows; r++) for (let c = 0; c < count; c++) y[r * columns + from + c] += x[r * count + c]
   },
   dropout: ({ x, y, rowIds, positions }, { rows, width, rate, seedLow, seedHigh, stream }) => {
     const key = [seedLow >>> 0, seedHigh >>> 0] as const
