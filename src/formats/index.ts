@@ -1,0 +1,13 @@
+export * from './checkpoint.ts'
+export * from './dtype.ts'
+export { type GgufFile, type GgufTensor, openGguf, readGgufTensor } from './gguf.ts'
+export type { GgufFloatType, GgufScalar, GgufScalarType, GgufValue } from './gguf-types.ts'
+export { type GgufContent, type GgufTensorToWrite, writeGguf } from './gguf-write.ts'
+export {
+  openSafetensors,
+  readTensorBytes,
+  readTensorFloat32,
+  type SafetensorsFile,
+  type TensorEntry,
+} from './safetensors.ts'
+export { type ByteSource, type TensorToWrite, writeSafetensors } from './safetensors-write.ts'
