@@ -1,0 +1,5 @@
+export { type Checkpoint, checkpointFolder } from './checkpoints.ts'
+export type { RunEvent, Timed } from './events.ts'
+export { type Json, resumableKeys, runFormat, runPaths } from './layout.ts'
+export { listRuns, type RunRecord, type RunSummary, readRun } from './read.ts'
+export { createRun, type Run, type RunOptions } from './run.ts'
