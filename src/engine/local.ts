@@ -1,0 +1,208 @@
+import { HoneError, throwIfAborted } from '../base/index.ts'
+import { predecessors, type TokenTree } from '../batch/index.ts'
+import { type GenerateOptions, generate, samplingDefaults } from '../generate/index.ts'
+import type { Model } from '../models/types.ts'
+import { countUnits, evaluateObjective, type ReadBatch } from '../objectives/index.ts'
+import {
+  gather,
+  logprobs,
+  type OptimizerConfig,
+  openOptimizer,
+  openReferenceBackend,
+  type Precision,
+  Scope,
+  type Tensor,
+  treePlan,
+} from '../tensor/index.ts'
+import type { Tokenizer } from '../text/types.ts'
+import { loadState, saveState } from './state.ts'
+import type { Engine, ForwardBackwardOptions } from './types.ts'
+
+export interface LocalEngineOptions {
+  /** Decodes completions' text; without it `sample` gives tokens alone. */
+  tokenizer?: Tokenizer
+  optimizer?: Partial<OptimizerConfig>
+  precision?: Precision
+  /** Compute each layer again in the backward pass instead of keeping its activations. */
+  checkpoint?: boolean
+  sampler?: Pick<GenerateOptions, 'cacheRows' | 'prefillTokens'>
+}
+
+/** The engine on this machine. It owns the model, and frees it on `close`. */
+export function openLocalEngine(model: Model, options: LocalEngineOptions = {}): Engine {
+  const { backend, config } = model
+  const { precision } = options
+  const host = openReferenceBackend()
+  const learning = model.trainable()
+  const optimizer = openOptimizer(backend, learning, options.optimizer)
+  const head = { softcap: model.logitSoftcap, precision }
+  let sampling = 0
+  let idle: (() => void)[] = []
+
+  /** The log-probs of a batch's targets, as a tensor of the scope. */
+  function read(scope: Scope, batch: TokenTree, extra: { adapter?: boolean; dropoutSeed?: number }): Tensor {
+    const rowIds = extra.dropoutSeed === undefined ? null : tokenRows(batch)
+    const hidden = model.hidden(scope, {
+      tokens: scope.from(batch.tokens),
+      positions: scope.from(batch.positions),
+      plan: treePlan(scope, batch),
+      precision,
+      checkpoint: options.checkpoint,
+      adapter: extra.adapter,
+      dropout: rowIds ? { seed: extra.dropoutSeed ?? 0, rowIds: scope.from(rowIds) } : undefined,
+    })
+    const targets = scope.from(batch.targets.map((t) => batch.tokens[t]))
+    return logprobs(gather(hidden, predecessors(batch)), model.head, targets, head)
+  }
+
+  /** Runs a call so that firing the signal drops what is queued, and nothing it had begun remains. */
+  async function interruptible<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    const stop = () => backend.cancel()
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      const result = await work()
+      throwIfAborted(signal)
+      return result
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  async function forward(batch: TokenTree, adapter?: boolean): Promise<Float32Array> {
+    if (batch.targets.length === 0) return new Float32Array(0)
+    using scope = new Scope(backend)
+    return Float32Array.from(await read(scope, batch, { adapter }).read())
+  }
+
+  async function forwardBackward<P extends Record<string, number>>(
+    batches: readonly TokenTree[],
+    { objective, params, reference, dropoutSeed, signal }: ForwardBackwardOptions<P>,
+  ) {
+    const units = countUnits(objective, batches)
+    const result = { loss: 0, metrics: {} as Record<string, number>, logprobs: [] as Float32Array[] }
+    const part = (index: number, values: Float32Array): ReadBatch => ({
+      tree: batches[index],
+      logprobs: values,
+      reference: reference?.[index],
+    })
+    const add = ({ loss, metrics }: { loss: number; metrics: Record<string, number> }) => {
+      result.loss += loss
+      for (const [name, value] of Object.entries(metrics)) result.metrics[name] = (result.metrics[name] ?? 0) + value
+    }
+    // An objective over the whole batch is evaluated once, on all micro-batches; its cotangents wait for the second pass.
+    let waiting: Float32Array[] | null = null
+    if (objective.scope === 'batch' && batches.length > 1) {
+      const values: Float32Array[] = []
+      for (const batch of batches) values.push(await forward(batch))
+      const evaluated = await evaluateObjective(
+        host,
+        objective,
+        params,
+        values.map((v, i) => part(i, v)),
+        units,
+      )
+      add(evaluated)
+      waiting = evaluated.cotangents
+    }
+    for (const [index, batch] of batches.entries()) {
+      throwIfAborted(signal)
+      if (batch.targets.length === 0) {
+        result.logprobs.push(new Float32Array(0))
+        continue
+      }
+      using scope = new Scope(backend, { record: true })
+      const output = read(scope, batch, { dropoutSeed })
+      const values = Float32Array.from(await output.read())
+      result.logprobs.push(values)
+      let cotangent = waiting?.[index]
+      if (!cotangent) {
+        const evaluated = await evaluateObjective(host, objective, params, [part(index, values)], units)
+        add(evaluated)
+        cotangent = evaluated.cotangents[0]
+      }
+      throwIfAborted(signal)
+      refuseNonFinite(result.loss, batch)
+      scope.backward(output, scope.from(cotangent))
+    }
+    await backend.idle()
+    return result
+  }
+
+  const zeroGrad = () => {
+    for (const parameter of learning) parameter.zeroGrad()
+  }
+
+  return {
+    config,
+    hardware: { backend: backend.name, isa: backend.isa, threads: backend.threads },
+    readouts: new Set(['logprob'] as const),
+    get weightsVersion() {
+      return optimizer.steps
+    },
+    forward: (batch, { signal, adapter } = {}) =>
+      interruptible(signal, async () => ({ logprobs: await forward(batch, adapter) })),
+    async forwardBackward(batches, given) {
+      try {
+        return await interruptible(given.signal, () => forwardBackward(batches, given))
+      } catch (error) {
+        zeroGrad()
+        throw error
+      }
+    },
+    async optimStep({ learningRate, busy = 'wait' }) {
+      if (sampling > 0 && busy === 'refuse') {
+        throw new HoneError('E_SAMPLING', `${sampling} sample calls are open: an update would change their model`)
+      }
+      while (sampling > 0) await new Promise<void>((resolve) => idle.push(resolve))
+      try {
+        return { gradNorm: await optimizer.step(learningRate) }
+      } catch (error) {
+        zeroGrad()
+        throw error
+      }
+    },
+    async *sample(prompts, settings, { signal, adapter } = {}) {
+      sampling++
+      try {
+        const given = { ...samplingDefaults, ...settings }
+        const weightsVersion = optimizer.steps
+        const how = { ...options.sampler, precision, signal, adapter, weightsVersion }
+        yield* generate(model, options.tokenizer ?? null, prompts, given, how)
+      } finally {
+        sampling--
+        if (sampling === 0) {
+          for (const resolve of idle) resolve()
+          idle = []
+        }
+      }
+    },
+    zeroGrad,
+    save: (folder) => saveState(backend, learning, optimizer, folder),
+    load: (folder) => loadState(backend, learning, optimizer, folder),
+    async close() {
+      optimizer.dispose()
+      model.dispose()
+      host.close()
+      await backend.idle()
+    },
+  }
+}
+
+/** [T] the data set's row of each token. */
+function tokenRows(batch: TokenTree): Int32Array {
+  const rows = new Int32Array(batch.tokens.length)
+  for (let s = 0; s < batch.parents.length; s++) {
+    rows.fill(batch.rows[batch.segmentRow[s]], batch.starts[s], batch.starts[s + 1])
+  }
+  return rows
+}
+
+function refuseNonFinite(loss: number, batch: TokenTree): void {
+  if (Number.isFinite(loss)) return
+  const rows = [...batch.rows.subarray(0, 8)].join(', ')
+  const more = batch.rows.length > 8 ? ` and ${batch.rows.length - 8} more` : ''
+  throw new HoneError('E_NON_FINITE', `the loss is ${loss} on the batch of rows ${rows}${more}`, {
+    help: 'Lower the learning rate, or look at these rows with `hone data inspect`; the last checkpoint is good.',
+  })
+}

@@ -1,0 +1,69 @@
+import type { TokenTree } from '../batch/index.ts'
+import type { Completion, Prompt, Sampling } from '../generate/index.ts'
+import type { ModelConfig } from '../models/types.ts'
+import type { Objective } from '../objectives/index.ts'
+
+/** A differentiable value per position that an engine can give. */
+export type Readout = 'logprob'
+
+/** What a training asks of an engine beside the call's own arguments. */
+export interface CallOptions {
+  signal?: AbortSignal
+}
+
+export interface ForwardOptions extends CallOptions {
+  /** False reads the base model without its adapter. */
+  adapter?: boolean
+}
+
+export interface ForwardBackwardOptions<P extends Record<string, number>> extends CallOptions {
+  objective: Objective<P>
+  params: P
+  /** For each batch the reference model's log-probs of its targets, where the objective needs them. */
+  reference?: (Float32Array | null)[]
+  /** Seed of this update's dropout; absent: nothing is dropped. */
+  dropoutSeed?: number
+}
+
+export interface ForwardBackwardResult {
+  /** Mean over the units of all batches. */
+  loss: number
+  metrics: Record<string, number>
+  /** For each batch the log-probs of its targets. */
+  logprobs: Float32Array[]
+}
+
+/**
+ * The waist: all that trainers, recipes and the command line ask of a model. `local.ts` does it on this machine.
+ * Calls are done in the order in which they are made.
+ */
+export interface Engine {
+  readonly config: ModelConfig
+  /** Recorded in runs: bits are promised within one backend and instruction set. */
+  readonly hardware: { backend: string; isa: string; threads: number }
+  readonly readouts: ReadonlySet<Readout>
+  /** Updates that the weights have seen. */
+  readonly weightsVersion: number
+
+  /** The log-prob of each target of the batch. */
+  forward(batch: TokenTree, options?: ForwardOptions): Promise<{ logprobs: Float32Array }>
+  /**
+   * Loss and gradient of an objective over some micro-batches that form one update; gradients accumulate.
+   * @throws HoneError E_NON_FINITE before any gradient is formed, naming the rows of the batch
+   */
+  forwardBackward<P extends Record<string, number>>(
+    batches: readonly TokenTree[],
+    options: ForwardBackwardOptions<P>,
+  ): Promise<ForwardBackwardResult>
+  /** One update from what has accumulated. Waits for open `sample` calls, or refuses (E_SAMPLING) where `busy` says so. */
+  optimStep(options: { learningRate: number; busy?: 'wait' | 'refuse' }): Promise<{ gradNorm: number }>
+  /** Completions as they end. */
+  sample(prompts: readonly Prompt[], sampling: Partial<Sampling>, options?: ForwardOptions): AsyncIterable<Completion>
+  /** Drops the gradients that have accumulated. */
+  zeroGrad(): void
+
+  /** Writes what learns, as masters, and the optimizer's state into a folder. */
+  save(folder: string): Promise<void>
+  load(folder: string): Promise<void>
+  close(): Promise<void>
+}
