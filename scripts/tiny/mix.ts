@@ -1,0 +1,74 @@
+import { random } from '../../src/base/index.ts'
+import { skillPages } from './skills.ts'
+
+/** One document of the base model's training text. */
+export interface CorpusDocument {
+  kind: 'natural' | 'skill'
+  text: string
+}
+
+export interface CorpusOptions {
+  seed: number
+  /** Whole natural texts: novels, stories. */
+  texts: readonly string[]
+  /** Characters to yield in all, over both kinds. */
+  characters: number
+  /** Share of the characters that is skill text. */
+  skillShare?: number
+}
+
+/** Characters of a natural passage, at most: about one training sequence. */
+const PASSAGE = 900
+
+/** Every one of this many passages is kept out of training. */
+const HELD_OUT_EVERY = 100
+
+/** Cuts a text at paragraph borders into passages of at most `PASSAGE` characters (a longer paragraph stands alone). */
+export function passages(text: string): string[] {
+  const cut: string[] = []
+  let open = ''
+  for (const paragraph of text.split(/\n\s*\n/)) {
+    const line = paragraph.replace(/\s+/g, ' ').trim()
+    if (line === '') continue
+    if (open !== '' && open.length + line.length > PASSAGE) {
+      cut.push(open)
+      open = ''
+    }
+    open = open === '' ? line : `${open}\n${line}`
+  }
+  if (open !== '') cut.push(open)
+  return cut
+}
+
+/** The passages of all texts in a seeded order: those to train on, and one in a hundred held out for perplexity. */
+export function naturalPassages(seed: number, texts: readonly string[]): { train: string[]; heldOut: string[] } {
+  const all = texts.flatMap(passages)
+  const order = random(seed, 'tiny-natural').permutation(all.length)
+  const train: string[] = []
+  const heldOut: string[] = []
+  order.forEach((at, i) => {
+    const kept = i % HELD_OUT_EVERY === 0 ? heldOut : train
+    kept.push(all[at])
+  })
+  return { train, heldOut }
+}
+
+/**
+ * The documents that the base model is trained on, in order: natural passages and skill pages, mixed so that after every
+ * document the share of characters is as asked. Natural passages come again only after the last; skill pages never do.
+ */
+export function* tinyCorpus(options: CorpusOptions): Generator<CorpusDocument> {
+  const { seed, texts, characters, skillShare = 0.6 } = options
+  const { train } = naturalPassages(seed, texts)
+  const page = skillPages(seed)
+  const given = { natural: 0, skill: 0 }
+  let passage = 0
+  let drawn = 0
+  while (given.natural + given.skill < characters) {
+    const behind = given.skill <= skillShare * (given.natural + given.skill)
+    const kind = behind || train.length === 0 ? 'skill' : 'natural'
+    const text = kind === 'skill' ? page(drawn++) : train[passage++ % train.length]
+    given[kind] += text.length
+    yield { kind, text }
+  }
+}

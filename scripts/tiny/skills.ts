@@ -1,0 +1,104 @@
+import { type Draw, draws, families, LEXICON } from '../../src/envs/index.ts'
+import { FOLLOWING, FRAMES, NAMES, ONSETS, PHRASES, RIMES } from './phrases.ts'
+
+/** How the members of a list are kept apart in a document. */
+const SEPARATORS = [', ', ', ', ', ', ', ', ' ', ' ; ', ' - ', ' / ']
+
+const heldOut = new Set(LEXICON['held-out'])
+
+function inventWord(draw: Draw): string {
+  const parts = 2 + draw.below(2)
+  const word = Array.from({ length: parts }, () => draw.pick(ONSETS) + draw.pick(RIMES)).join('')
+  return heldOut.has(word) ? inventWord(draw) : word
+}
+
+/** Words for one document: mostly of the training lexicon, some invented. */
+function wordsFor(draw: Draw): string[] {
+  const known = draw.some(LEXICON.train, 40)
+  const share = draw.pick([0, 0, 0, 0.2, 0.5, 1])
+  return known.map((word) => (draw.chance(share) ? inventWord(draw) : word))
+}
+
+function fill(template: string, slots: Record<string, string | undefined>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, slot: string) => slots[slot] ?? whole)
+}
+
+interface Line {
+  frame: string
+  noun: string
+}
+
+/** One worked line of a family: the phrase is filled first, then the frame. */
+function worked(draw: Draw, family: number, words: string[], separator: string, line: Line): string {
+  const drawn = families[family].draw(draw, words)
+  const noun = fill(line.noun, { a: drawn.a, b: drawn.b, n: drawn.n })
+  const [name, other] = draw.some(NAMES, 2)
+  const list = drawn.list.replaceAll(', ', separator)
+  const answer = drawn.answer.replaceAll(', ', separator)
+  return fill(line.frame, { list, noun, answer, name, other })
+}
+
+/** Many operations, one line each: a page of a notebook in which every line has its own frame. */
+function mixedPage(draw: Draw): string[] {
+  const words = wordsFor(draw)
+  return Array.from({ length: 4 + draw.below(6) }, () => {
+    const family = draw.below(families.length)
+    const line = { frame: draw.pick(FRAMES), noun: draw.pick(PHRASES[families[family].id]) }
+    return worked(draw, family, words, draw.pick(SEPARATORS), line)
+  })
+}
+
+/** One operation in one frame, several times: the pattern can be read off the lines above. */
+function drillPage(draw: Draw): string[] {
+  const words = wordsFor(draw)
+  const family = draw.below(families.length)
+  const line = { frame: draw.pick(FRAMES), noun: draw.pick(PHRASES[families[family].id]) }
+  const separator = draw.pick(SEPARATORS)
+  return Array.from({ length: 4 + draw.below(5) }, () => worked(draw, family, words, separator, line))
+}
+
+/** One list, and several operations on it. */
+function studyPage(draw: Draw): string[] {
+  const words = draw.some(wordsFor(draw), 3 + draw.below(4))
+  const [name, other] = draw.some(NAMES, 2)
+  const separator = draw.pick(SEPARATORS)
+  const frame = draw.pick(FOLLOWING)
+  const list = words.join(separator)
+  const opening = draw.pick([`words: ${list}`, `${name} had ${list}.`, `The list was ${list}.`])
+  const asked = draw.below(words.length - 1)
+  const values: Record<string, { a?: string; b?: string; answer: string }> = {
+    first: { answer: words[0] },
+    last: { answer: words[words.length - 1] },
+    after: { a: words[asked], answer: words[asked + 1] },
+    before: { a: words[asked + 1], answer: words[asked] },
+    copy: { answer: list },
+    reverse: { answer: words.toReversed().join(separator) },
+    join: { answer: words.join(' and ') },
+    remove: { a: words[asked], answer: words.filter((_, i) => i !== asked).join(separator) },
+  }
+  const chosen = draw.some(Object.keys(values), 3 + draw.below(4))
+  const lines = chosen.map((id) => {
+    const { a, answer } = values[id]
+    return fill(frame, { noun: fill(draw.pick(PHRASES[id]), { a }), answer, name, other })
+  })
+  return [opening, ...lines]
+}
+
+/** Rows of words that come again: the plainest thing that there is to copy. */
+function echoPage(draw: Draw): string[] {
+  const words = wordsFor(draw)
+  const row = draw.some(words, 4 + draw.below(12))
+  const separator = draw.pick(SEPARATORS)
+  return Array.from({ length: 2 + draw.below(2) }, () => `: ${row.join(separator)}`)
+}
+
+const PAGES = [mixedPage, mixedPage, mixedPage, drillPage, drillPage, studyPage, studyPage, echoPage]
+
+/** The `index`-th page of skill text: worked lines about words, with no request and no chat in them. */
+export function skillPages(seed: number): (index: number) => string {
+  const at = draws(seed, 'tiny-skills')
+  return (index) => {
+    const draw = at(index)
+    return draw.pick(PAGES)(draw).join('\n')
+  }
+}

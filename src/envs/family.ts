@@ -1,0 +1,94 @@
+import { type Draw, drawAt } from './draw.ts'
+import { parseAnswer, phrase, sameAnswer } from './answers.ts'
+import { LEXICON } from './lexicon.ts'
+import type { Environment, Split } from './types.ts'
+
+/** What a family draws for one item: the material, the words that its request mentions, and the answer. */
+export interface Drawn {
+  /** Stands where the wording has `{list}`. */
+  list: string
+  /** Stand where the request has `{a}`, `{b}` and `{n}`. */
+  a?: string
+  b?: string
+  n?: string
+  answer: string
+  args: string[]
+}
+
+/** A row of the table of families: requests as imperative phrases, and the rule that draws arguments and answer. */
+export interface Family {
+  id: string
+  summary: string
+  asks: { train: string[]; heldOut: string[] }
+  draw(draw: Draw, lexicon: readonly string[]): Drawn
+}
+
+/** The sentences that carry a request and its material. `{Ask}` is the request with a capital. */
+const CARRIERS = {
+  train: [
+    '{Ask}: {list}',
+    '{Ask}. {list}',
+    '{list}. {Ask}.',
+    '{list}: {ask}',
+    'Please {ask}: {list}',
+    'Please {ask}. {list}',
+    'Here are some words: {list}. {Ask}.',
+    'Here is a list: {list}. Please {ask}.',
+    'Look at {list}. {Ask}.',
+    'Look at this: {list}. Can you {ask}?',
+    'My list is {list}. {Ask}.',
+    'I have {list}. Please {ask}.',
+    'Can you {ask}? {list}',
+    'Can you {ask}? My words: {list}.',
+    'Given {list}, {ask}.',
+    'Take {list} and {ask}.',
+    'Words: {list}. Task: {ask}.',
+    'Task: {ask}. Words: {list}.',
+    'I want you to {ask}: {list}',
+    'Use this list: {list}. {Ask}.',
+  ],
+  heldOut: [
+    'Consider {list}. Now {ask}.',
+    'Could you {ask}? The words are {list}.',
+    'I wrote down {list}. {Ask} for me.',
+    'With the words {list}, {ask}.',
+    'Help me to {ask}. This is the list: {list}.',
+  ],
+}
+
+const capital = (text: string) => text[0].toUpperCase() + text.slice(1)
+
+function weave(asks: string[], carriers: string[]): string[] {
+  return carriers.flatMap((carrier) =>
+    asks.map((ask) => carrier.replace('{ask}', () => ask).replace('{Ask}', () => capital(ask))),
+  )
+}
+
+function fill(wording: string, drawn: Drawn): string {
+  return wording.replace(/\{(list|a|b|n)\}/g, (_, slot: 'list' | 'a' | 'b' | 'n') => drawn[slot] ?? '')
+}
+
+/** Makes the environment of a family. Wordings are its requests in every carrier, apart for each split. */
+export function fromFamily(family: Family): Environment {
+  const wordings: Record<Split, string[]> = {
+    train: weave(family.asks.train, CARRIERS.train),
+    'held-out': weave(family.asks.heldOut, CARRIERS.heldOut),
+  }
+  return {
+    id: family.id,
+    summary: family.summary,
+    wordings: (split) => wordings[split],
+    sample(source, split, index) {
+      const draw = drawAt(source, index)
+      const which = draw.below(wordings[split].length)
+      const drawn = family.draw(draw, LEXICON[split])
+      const prompt = fill(wordings[split][which], drawn)
+      return { env: family.id, prompt, answer: drawn.answer, args: drawn.args, wording: `${family.id}/${split}/${which}` }
+    },
+    demonstrate: (item, style = 'brief', variant = 0) => [
+      { role: 'user', content: item.prompt },
+      { role: 'assistant', content: phrase(item.answer, style, variant) },
+    ],
+    verify: (item, completion) => sameAnswer(parseAnswer(completion).answer, item.answer),
+  }
+}
