@@ -1,4 +1,5 @@
 import type { AttentionPlan, Backend, Parameter, Precision, Scope, Tensor } from '../tensor/index.ts'
+import type { Architecture, LinearSpec } from './architecture.ts'
 
 /** What a decoder family is, in the terms of its Hugging Face config.json. Letters: T tokens, D width. */
 export interface ModelConfig {
@@ -49,11 +50,17 @@ export interface ModelInputs {
 /** A decoder with its weights on a backend. */
 export interface Model {
   readonly config: ModelConfig
+  /** The decoder as data: what the config.json says, resolved. */
+  readonly architecture: Architecture
   readonly backend: Backend
   /** The base weights by their names in the checkpoint. A tied head is there once, as the embedding. */
   readonly parameters: ReadonlyMap<string, Parameter>
   /** The adapter over it, if one was attached. */
   readonly adapter: Adapter | null
+  /** The projections that an adapter can overlay, by name, in the order of the forward pass. */
+  readonly modules: ReadonlyMap<string, LinearSpec>
+  /** Puts an adapter over the model, or takes it off without disposing of it. See `attachLora`. */
+  setAdapter(adapter: Adapter | null): void
   /** The vocabulary projection [V, D]; the embedding itself where they are tied. */
   readonly head: Parameter
   /** Soft cap on the logits, 0 for none. */
@@ -71,6 +78,20 @@ export interface Adapter {
   readonly config: LoraConfig
   /** By PEFT's names: 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight', … */
   readonly parameters: ReadonlyMap<string, Parameter>
+  /** The overlay of each module, by the module's name in the model. */
+  readonly overlays: ReadonlyMap<string, Overlay>
+}
+
+/** scale · B·A over one projection: y = x·Wᵀ + scale · dropout(x)·Aᵀ·Bᵀ. */
+export interface Overlay {
+  /** A [rank, inputs] */
+  a: Parameter
+  /** B [outputs, rank] */
+  b: Parameter
+  scale: number
+  /** Rate of the dropout on x, and the number that its draws are keyed by. */
+  dropout: number
+  stream: number
 }
 
 export interface LoraConfig {

@@ -1,0 +1,6 @@
+export type { Architecture, LinearSpec, ModuleNames, Rope } from './architecture.ts'
+export { type ParsedConfig, parseModelConfig, readModelConfig } from './config.ts'
+export { families } from './families/index.ts'
+export { type InitOptions, initModel } from './init.ts'
+export { type LoadOptions, loadModel } from './load.ts'
+export type * from './types.ts'
