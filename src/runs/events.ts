@@ -14,6 +14,8 @@ export interface EventLog {
   append(event: RunEvent): void
   /** Resolves when every event appended so far is on the disk. */
   flush(): Promise<void>
+  /** Flushes, unless a failure was told of already. */
+  close(): Promise<void>
 }
 
 const line = (event: Json): string => `${JSON.stringify(event)}\n`
@@ -31,6 +33,7 @@ export function eventLog(path: string, bytes: number, flushSeconds = 1): EventLo
   const encoder = new TextEncoder()
   let waiting = ''
   let failure: unknown = null
+  let told = false
   let timer: ReturnType<typeof setTimeout> | null = null
   let queue: Promise<void> = Promise.resolve()
 
@@ -54,16 +57,25 @@ export function eventLog(path: string, bytes: number, flushSeconds = 1): EventLo
     queue = done.catch(() => {})
     return done
   }
+  const tell = (error: unknown) => {
+    told = true
+    return error
+  }
+  const flushAndTell = () =>
+    flush().catch((error) => {
+      throw tell(error)
+    })
   return {
     get bytes() {
       return bytes
     },
     append(event) {
-      if (failure) throw failure
+      if (failure) throw tell(failure)
       waiting += line({ time: platform().now(), ...event })
       timer ??= setTimeout(() => void flush().catch(() => {}), flushSeconds * 1000)
     },
-    flush,
+    flush: flushAndTell,
+    close: async () => (told ? undefined : flushAndTell()),
   }
 }
 

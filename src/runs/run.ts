@@ -1,4 +1,4 @@
-import { HoneError, platform } from '../base/index.ts'
+import { HoneError, joinPath, platform } from '../base/index.ts'
 import {
   type Checkpoint,
   checkpointSteps,
@@ -134,6 +134,8 @@ function refuseExisting({ out }: RunPaths, found: Found, { resume, overwrite }: 
   })
 }
 
+const defaultKeep = 2
+
 interface Opened {
   log: EventLog
   latest: Checkpoint | null
@@ -143,8 +145,16 @@ interface Opened {
 const configDocument = (config: Json, { kind, environment = {} }: RunOptions, created = platform().now()): string =>
   documentText({ kind, created: new Date(created).toISOString(), environment, config })
 
+/** Removes what a broken-off atomic write left beside its target. */
+async function sweepDrafts(folder: string): Promise<void> {
+  for (const name of await platform().list(folder)) {
+    if (name.endsWith('.tmp')) await platform().remove(joinPath(folder, name))
+  }
+}
+
 /** Clears what an earlier run left (config.json stays until the new one replaces it) and writes the first two files. */
 async function begin(paths: RunPaths, config: Json, options: RunOptions): Promise<Opened> {
+  await sweepDrafts(paths.folder)
   for (const path of [paths.report, paths.resultDraft, paths.checkpoints, paths.events]) await platform().remove(path)
   await removeResult(paths)
   await platform().writeAtomic(paths.config, configDocument(config, options))
@@ -166,10 +176,12 @@ async function reopen(paths: RunPaths, config: Json, options: RunOptions): Promi
     })
   }
   refuseChanges(paths.out, old as Json, config)
+  await sweepDrafts(paths.folder)
   await sweepCheckpoints(paths)
   await platform().remove(paths.resultDraft)
   const steps = await checkpointSteps(paths)
   const latest = steps.length ? await readCheckpoint(paths, steps[steps.length - 1]) : null
+  await pruneCheckpoints(paths, options.keep ?? defaultKeep, latest?.bestStep ?? null)
   const changed = differingKeys(old as Json, config).length > 0
   const report = await readDocument(paths.report)
   if (report && !changed) return { log: eventLog(paths.events, 0), latest, report }
@@ -212,7 +224,7 @@ function openRun<E extends RunEvent>(
   { log, latest, report }: Opened,
   unlock: () => Promise<void>,
 ): Run<E> {
-  const { keep = 2, kind } = options
+  const { keep = defaultKeep, kind } = options
   let saved: { step: number; bestStep: number | null } | null = latest
   let closed = false
 
@@ -220,9 +232,10 @@ function openRun<E extends RunEvent>(
     if (closed) return
     closed = true
     try {
-      if (!report) await log.flush()
+      await log.close()
     } finally {
-      await unlock()
+      // A lock that cannot be removed is that of a dead process from the moment this one ends.
+      await unlock().catch(() => {})
     }
   }
   return {

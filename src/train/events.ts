@@ -57,6 +57,8 @@ export interface Training {
   readonly totalSteps: number
   /** Updates done. */
   readonly step: number
+  /** True while events of the last update (its evaluation) are still to be yielded: a checkpoint that is due waits. */
+  readonly owed?: boolean
   /** Does updates until the end, yielding events; may be called again after a `return`. */
   run(options?: { signal?: AbortSignal }): AsyncGenerator<TrainEvent>
   /** Writes the state into an existing, empty folder. The caller makes it atomic. */
