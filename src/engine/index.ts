@@ -1,4 +1,5 @@
 export { type LocalEngineOptions, openLocalEngine } from './local.ts'
+export { type OpenModel, type OpenOptions, openModel, type Progress, resolveModel, shippedModels } from './open.ts'
 export type {
   CallOptions,
   Engine,

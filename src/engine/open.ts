@@ -1,0 +1,126 @@
+import { baseName, HoneError, isAbsolute, joinPath, platform } from '../base/index.ts'
+import { resolveHub } from '../formats/index.ts'
+import { attachLora, loadAdapter, loadModel } from '../models/index.ts'
+import type { LoraConfig, Model } from '../models/types.ts'
+import { openCpuBackend } from '../tensor/backends/cpu/index.ts'
+import { type Backend, openReferenceBackend } from '../tensor/index.ts'
+import { type ChatTemplate, loadChatTemplate, loadTokenizer, type Tokenizer } from '../text/index.ts'
+import { type LocalEngineOptions, openLocalEngine } from './local.ts'
+import type { Engine } from './types.ts'
+
+/** Progress of work that comes before a run: compiling, downloading, reading weights. */
+export type Progress = (line: string) => void
+
+export interface OpenOptions extends Omit<LocalEngineOptions, 'tokenizer'> {
+  /** What will learn: nothing (default), every weight, or a new or loaded adapter. */
+  train?: 'none' | 'full' | 'adapter'
+  /** Attach a fresh adapter of this shape, where the folder holds none. */
+  lora?: LoraConfig
+  /** Seed of a fresh adapter. */
+  seed?: number
+  backend?: 'cpu' | 'reference'
+  threads?: number
+  onProgress?: Progress
+  signal?: AbortSignal
+}
+
+/** A model ready for use: weights on a backend, and how it reads and writes text. */
+export interface OpenModel {
+  readonly engine: Engine
+  readonly model: Model
+  readonly tokenizer: Tokenizer
+  readonly template: ChatTemplate | null
+  /** Where the weights were read; for an adapter, its own folder, with `base` beside it. */
+  readonly folder: string
+  readonly base: string
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Models that come with the package. */
+export const shippedModels = ['tiny'] as const
+
+/**
+ * The folder behind a model's name: a shipped model, an existing folder, or a hub id 'owner/name', which is fetched.
+ * @throws HoneError E_NOT_FOUND
+ */
+export async function resolveModel(
+  name: string,
+  options: { signal?: AbortSignal; onProgress?: Progress } = {},
+): Promise<string> {
+  const info = await platform().stat(name)
+  if (info?.kind === 'folder') return name
+  if (info) throw new HoneError('E_NOT_FOUND', `${name} is a file; a model is a folder with config.json and weights`)
+  if ((shippedModels as readonly string[]).includes(name)) return joinPath(platform().packageRoot(), 'models', name)
+  if (!isAbsolute(name) && !name.startsWith('.') && /^[\w.-]+\/[\w.-]+$/.test(name)) {
+    const { signal, onProgress } = options
+    return resolveHub(name, {
+      kind: 'model',
+      signal,
+      onProgress: onProgress && (({ file }) => onProgress(`fetching ${file}`)),
+    })
+  }
+  throw new HoneError('E_NOT_FOUND', `there is no model at ${name}`, {
+    help: `Give a folder, a hub id such as owner/name, or a shipped model: ${shippedModels.join(', ')}.`,
+  })
+}
+
+/** Opens a model by name, with its tokenizer and chat template, on a backend of its own that `close` frees. */
+export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
+  const { train = 'none', signal, onProgress } = options
+  const folder = await resolveModel(name, { signal, onProgress })
+  const adapterConfig = await platform().stat(joinPath(folder, 'adapter_config.json'))
+  const base = adapterConfig ? await baseOfAdapter(folder, { signal, onProgress }) : folder
+  const tokenizer = await loadTokenizer((await platform().stat(joinPath(folder, 'tokenizer.json'))) ? folder : base)
+  const template = (await loadChatTemplate(folder)) ?? (base === folder ? null : await loadChatTemplate(base))
+  const backend = await openBackend(options)
+  try {
+    const model = await loadModel(base, { backend, train: train === 'full' ? 'full' : 'none', onProgress, signal })
+    if (tokenizer.vocabSize > model.config.vocabSize) {
+      throw new HoneError(
+        'E_TOKENIZER_MISMATCH',
+        `the tokenizer of ${folder} has ${tokenizer.vocabSize} tokens and the model a vocabulary of ${model.config.vocabSize}`,
+        { help: 'These files belong to different models: copy the tokenizer of this one beside its weights.' },
+      )
+    }
+    if (adapterConfig) await loadAdapter(model, folder)
+    else if (train === 'adapter' && options.lora) attachLora(model, options.lora, { seed: options.seed ?? 0 })
+    const engine = openLocalEngine(model, { ...options, tokenizer })
+    const close = async () => {
+      await engine.close()
+      backend.close()
+    }
+    return { engine, model, tokenizer, template, folder, base, close, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    backend.close()
+    throw error
+  }
+}
+
+function openBackend({ backend, threads, onProgress }: OpenOptions): Promise<Backend> | Backend {
+  return backend === 'reference' ? openReferenceBackend() : openCpuBackend({ threads, onProgress })
+}
+
+/** The base model that an adapter names: as written, or beside the adapter's folder. */
+async function baseOfAdapter(
+  folder: string,
+  options: { signal?: AbortSignal; onProgress?: Progress },
+): Promise<string> {
+  const path = joinPath(folder, 'adapter_config.json')
+  let name: unknown
+  try {
+    name = JSON.parse(await platform().readText(path)).base_model_name_or_path
+  } catch (error) {
+    if (error instanceof HoneError) throw error
+    throw new HoneError('E_CORRUPT', `${path} is not valid JSON: ${(error as Error).message}`)
+  }
+  if (typeof name !== 'string' || name === '') {
+    throw new HoneError('E_ADAPTER', `${path} does not name its base model`, {
+      help: 'Set base_model_name_or_path in it.',
+    })
+  }
+  for (const candidate of [name, joinPath(folder, name), joinPath(folder, '..', baseName(name))]) {
+    if ((await platform().stat(candidate))?.kind === 'folder') return candidate
+  }
+  return resolveModel(name, options)
+}

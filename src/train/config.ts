@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { optimizerDefaults, optimizerKinds, scheduleDefaults, schedules } from '../tensor/index.ts'
+
+const positive = z.number().positive()
+const whole = z.int().nonnegative()
+const count = z.int().positive()
+
+/** The keys of every training, the same in a file, as key=value and in code. */
+export const trainKeys = {
+  seed: whole.default(0).describe('of everything that is drawn'),
+  epochs: positive.default(1).describe('passes over the data'),
+  steps: count.nullable().default(null).describe('updates; overrides epochs'),
+  learningRate: positive.nullable().default(null).describe('peak; null takes the default of objective and adapter'),
+  batchSize: count.default(16).describe('rows, pairs or groups per update'),
+  microTokens: count.default(4096).describe('tokens computed at once; splits a batch, never changes the update'),
+  maxLength: count.nullable().default(null).describe("longest row in tokens; null takes the model's context"),
+  lengthPolicy: z.enum(['error', 'truncate', 'drop']).default('error').describe('what happens to longer rows'),
+  strictBorders: z.boolean().default(false).describe('refuse rows whose ids change at the borders of the loss mask'),
+  skipBad: z.boolean().default(false).describe('count bad rows and go on'),
+  schedule: z.enum(Object.keys(schedules) as [keyof typeof schedules]).default(scheduleDefaults.kind),
+  warmup: z.number().nonnegative().default(scheduleDefaults.warmup).describe('updates, or below 1 a share of the run'),
+  optimizer: z.enum(optimizerKinds as [(typeof optimizerKinds)[number]]).default(optimizerDefaults.kind),
+  weightDecay: z.number().nonnegative().default(0),
+  momentum: z.number().nonnegative().lt(1).default(optimizerDefaults.momentum),
+  beta1: z.number().nonnegative().lt(1).default(optimizerDefaults.beta1),
+  beta2: z.number().nonnegative().lt(1).default(optimizerDefaults.beta2),
+  eps: positive.default(optimizerDefaults.eps),
+  clip: z.number().nonnegative().default(optimizerDefaults.clip).describe('largest norm of the gradient; 0: none'),
+  precision: z.enum(['f32', 'bf16']).default('f32').describe('of matrix products; sums are f32'),
+  checkpoint: z.boolean().default(false).describe('recompute activations in the backward pass: less memory, more time'),
+  threads: count.nullable().default(null),
+  evalFraction: z.number().nonnegative().lt(1).default(0).describe('share of the rows held out for evaluation'),
+  evalData: z.string().nullable().default(null).describe('rows to evaluate on instead'),
+  evalEvery: count.nullable().default(null).describe('updates between evaluations; null: at the end alone'),
+  patience: count.nullable().default(null).describe('evaluations without a better loss before the run stops'),
+  keepBest: z.boolean().default(false).describe('the result is the state of the least evaluation loss'),
+  saveEvery: count.nullable().default(null).describe('updates between checkpoints'),
+  saveSeconds: positive.default(600).describe('seconds after which a checkpoint is due in any case'),
+  saveDtype: z.enum(['f32', 'bf16', 'f16']).nullable().default(null).describe("of the result; null: the model's own"),
+  adapter: z.enum(['lora']).nullable().default(null).describe('train low-rank overlays instead of the weights'),
+  rank: count.default(16).describe('of LoRA'),
+  alpha: positive.default(32).describe('of LoRA: the overlay is scaled by alpha / rank'),
+  dropout: z.number().nonnegative().lt(1).default(0).describe('on what LoRA reads'),
+  targets: z
+    .union([z.literal('all-linear'), z.array(z.string())])
+    .default('all-linear')
+    .describe('modules that LoRA overlays'),
+  rsLora: z.boolean().default(false).describe('scale by alpha / √rank'),
+  template: z.string().nullable().default(null).describe("'chatml', or a Jinja file; null takes the model's own"),
+} as const
+
+export const sftConfig = z.strictObject(trainKeys)
+export const dpoConfig = z.strictObject({
+  ...trainKeys,
+  beta: positive.default(0.1).describe('strength of the pull towards the reference'),
+  reference: z
+    .string()
+    .default('cache')
+    .describe("'cache' (the start's log-probs, computed once), 'adapter-off', or a model"),
+})
+
+export type SftConfig = z.infer<typeof sftConfig>
+export type DpoConfig = z.infer<typeof dpoConfig>
+
+/** Peak learning rates where none is given, by objective and by what learns: customary values for models of 1–10 B. */
+export const learningRates = {
+  sft: { full: 2e-5, lora: 2e-4 },
+  dpo: { full: 1e-6, lora: 1e-5 },
+} as const

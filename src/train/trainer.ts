@@ -1,0 +1,137 @@
+import { HoneError, joinPath, platform, random, throwIfAborted } from '../base/index.ts'
+import { packTree, type RowInput } from '../batch/index.ts'
+import type { Engine } from '../engine/index.ts'
+import { countUnits, evaluateObjective, type Objective } from '../objectives/index.ts'
+import { openReferenceBackend, type ScheduleConfig, scheduleFactor } from '../tensor/index.ts'
+import type { EvalEvent, StepEvent, TrainEvent, Training } from './events.ts'
+
+/** Encoded rows in some order: all that a trainer knows of data. */
+export interface TrainData {
+  readonly length: number
+  /** The rows of update `index` (from 0), in micro-batches that fit the token budget, and how far the epochs are then. */
+  update(index: number): { micros: number[][]; epoch: number }
+  row(index: number): Promise<RowInput>
+}
+
+/** Gives the reference model's log-probs of a micro-batch's targets. */
+export type ReferenceReader = (rows: readonly RowInput[]) => Promise<Float32Array>
+
+export interface TrainerOptions<P extends Record<string, number>> {
+  engine: Engine
+  objective: Objective<P>
+  params: P
+  data: TrainData
+  totalSteps: number
+  learningRate: number
+  schedule: ScheduleConfig
+  seed: number
+  /** Whether the model drops anything, and so needs a seed for each update. */
+  dropout: boolean
+  reference?: ReferenceReader
+  /** Rows held out, already in micro-batches. */
+  evaluation?: { micros: RowInput[][]; every: number | null; reference?: ReferenceReader }
+  /** Writes the result. */
+  finish(folder: string): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * The one loop under supervised and preference tuning: update by update, an objective over packed rows. What differs
+ * between them is the objective and how rows were encoded.
+ */
+export function createTrainer<P extends Record<string, number>>(options: TrainerOptions<P>): Training {
+  const { engine, objective, params, data, totalSteps, evaluation } = options
+  const host = openReferenceBackend()
+  const draws = random(options.seed, 'dropout')
+  let step = 0
+  let owed = false
+
+  async function update(signal?: AbortSignal): Promise<StepEvent> {
+    const began = platform().elapsed()
+    const { micros, epoch } = data.update(step)
+    const rows = await Promise.all(micros.map((indices) => Promise.all(indices.map((index) => data.row(index)))))
+    const trees = rows.map((micro) => packTree(micro))
+    const reference: Float32Array[] = []
+    for (const micro of rows) if (options.reference) reference.push(await options.reference(micro))
+    const [low, high] = draws.words(step)
+    const { loss, metrics } = await engine.forwardBackward(trees, {
+      objective,
+      params,
+      reference: options.reference ? reference : undefined,
+      dropoutSeed: options.dropout ? low + (high & 0x1fffff) * 2 ** 32 : undefined,
+      signal,
+    })
+    const learningRate = options.learningRate * scheduleFactor(step + 1, totalSteps, options.schedule)
+    const { gradNorm } = await engine.optimStep({ learningRate })
+    step++
+    return {
+      type: 'step',
+      step,
+      loss,
+      learningRate,
+      gradNorm,
+      tokens: trees.reduce((sum, tree) => sum + tree.tokens.length, 0),
+      lossTokens: trees.reduce((sum, tree) => sum + tree.targets.length, 0),
+      seconds: platform().elapsed() - began,
+      epoch,
+      metrics,
+    }
+  }
+
+  async function evaluate(signal?: AbortSignal): Promise<EvalEvent> {
+    const trees = evaluation?.micros.map((rows) => packTree(rows)) ?? []
+    const units = countUnits(objective, trees)
+    const metrics: Record<string, number> = {}
+    let loss = 0
+    for (const [index, tree] of trees.entries()) {
+      const { logprobs } = await engine.forward(tree, { signal })
+      const reference = await evaluation?.reference?.(evaluation.micros[index])
+      const share = await evaluateObjective(host, objective, params, [{ tree, logprobs, reference }], units)
+      loss += share.loss
+      for (const [name, value] of Object.entries(share.metrics)) metrics[name] = (metrics[name] ?? 0) + value
+    }
+    return { type: 'eval', step, loss, metrics }
+  }
+
+  const evaluationDue = () =>
+    evaluation !== undefined && (step === totalSteps || (evaluation.every !== null && step % evaluation.every === 0))
+
+  return {
+    totalSteps,
+    get step() {
+      return step
+    },
+    get owed() {
+      return owed
+    },
+    async *run({ signal } = {}): AsyncGenerator<TrainEvent> {
+      while (step < totalSteps) {
+        throwIfAborted(signal)
+        const event = await update(signal)
+        owed = evaluationDue()
+        yield event
+        if (!owed) continue
+        const evaluated = await evaluate(signal)
+        owed = false
+        yield evaluated
+      }
+    },
+    async save(folder) {
+      await engine.save(folder)
+      await platform().writeAtomic(joinPath(folder, 'trainer.json'), JSON.stringify({ step }))
+    },
+    async load(folder) {
+      const path = joinPath(folder, 'trainer.json')
+      const state = JSON.parse(await platform().readText(path)) as { step?: unknown }
+      if (!Number.isInteger(state.step))
+        throw new HoneError('E_CHECKPOINT', `${path} does not say which update it follows`)
+      await engine.load(folder)
+      step = state.step as number
+    },
+    finish: options.finish,
+    async close() {
+      host.close()
+      await options.close()
+    },
+  }
+}
