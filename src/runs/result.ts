@@ -16,12 +16,17 @@ async function filesBelow(folder: string, prefix = ''): Promise<string[]> {
   return files
 }
 
+/** Whether a name from a file stays within the output folder and out of the run's. */
+function isInside(file: string): boolean {
+  const parts = file.split(/[/\\]/)
+  return !/^[A-Za-z]:/.test(file) && parts[0].toLowerCase() !== 'run' && parts.every((part) => !/^\.{0,2}$/.test(part))
+}
+
 /** Files of the result that lie in the output folder, entry files last; names that lead out of the folder are ignored. */
 export async function resultFiles(paths: RunPaths): Promise<string[]> {
   const files = (await readDocument(paths.result))?.files
   if (!Array.isArray(files)) return []
-  const inside = (file: unknown) => typeof file === 'string' && !/^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)/.test(file)
-  return files.filter((file) => inside(file) && !/^run([/\\]|$)/.test(file))
+  return files.filter((file) => typeof file === 'string' && isInside(file))
 }
 
 /** Takes the result out of the output folder again; what else lies there stays. */
