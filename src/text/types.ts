@@ -13,6 +13,11 @@ export interface Tokenizer {
    * encoded as the characters they are. Never adds bos or eos.
    */
   encode(text: string, options?: { special?: boolean }): number[]
+  /**
+   * Ids of a text given in parts, no token crossing from one part into the next. A part continues the one before it: what a
+   * tokenizer puts at the start of a text (SentencePiece's dummy space) comes once, so the parts decode to the whole text.
+   */
+  encodeParts(parts: string[], options?: { special?: boolean }): number[][]
   decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): string
   /** The id of a token's exact text, added and special tokens included. */
   idOf(token: string): number | undefined
@@ -45,6 +50,8 @@ export interface Message {
   name?: string
   tool_calls?: ToolCall[]
   tool_call_id?: string
+  /** What an assistant thought before its answer, for templates that render it. */
+  reasoning_content?: string
   /** Set to false to keep an assistant turn out of the loss. */
   train?: boolean
 }

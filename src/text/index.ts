@@ -1,0 +1,2 @@
+export { tokenizerFromJson } from './tokenizer.ts'
+export type * from './types.ts'
