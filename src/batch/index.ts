@@ -1,1 +1,9 @@
-export { packTree, predecessors, type RowInput, rowSequences, rowTokens, type SegmentInput, type TokenTree } from './tree.ts'
+export {
+  packTree,
+  predecessors,
+  type RowInput,
+  rowSequences,
+  rowTokens,
+  type SegmentInput,
+  type TokenTree,
+} from './tree.ts'

@@ -78,7 +78,10 @@ export function packTree(rows: readonly RowInput[]): TokenTree {
     for (const [index, segment] of row.segments.entries()) {
       const parent = segment.parent ?? -1
       if (parent >= index) {
-        throw new HoneError('E_TREE', `row ${row.id}: segment ${index} names ${parent} as its parent, expected an earlier one`)
+        throw new HoneError(
+          'E_TREE',
+          `row ${row.id}: segment ${index} names ${parent} as its parent, expected an earlier one`,
+        )
       }
       if (segment.loss && segment.loss.length !== segment.tokens.length) {
         throw new HoneError(
