@@ -13,7 +13,8 @@ export interface LoadOptions {
   train: 'full' | 'none'
   /** What `hidden` computes in where its inputs do not say; f32. */
   precision?: Precision
-  onProgress?: (progress: { bytes: number; totalBytes: number }) => void
+  /** A line at each tenth of the way. */
+  onProgress?: (line: string) => void
   signal?: AbortSignal
 }
 
@@ -41,8 +42,12 @@ export async function loadModel(folder: string, options: LoadOptions): Promise<M
       const parameter = new Parameter(spec.name, backend, spec.shape, kept, train === 'full')
       parameters.set(spec.name, parameter)
       await backend.load(parameter.buffer, 0, { path: entry.file, offset: entry.offset, dtype, length: parameter.size })
+      const before = bytes
       bytes += entry.bytes
-      onProgress?.({ bytes, totalBytes })
+      const tenths = Math.floor((10 * bytes) / totalBytes)
+      if (tenths > Math.floor((10 * before) / totalBytes)) {
+        onProgress?.(`reading weights: ${10 * tenths} % of ${(totalBytes / 1e6).toFixed(1)} MB`)
+      }
     }
   } catch (error) {
     for (const parameter of parameters.values()) parameter.dispose()
@@ -54,7 +59,7 @@ export async function loadModel(folder: string, options: LoadOptions): Promise<M
   return createModel({ ...parsed, config }, backend, ordered, precision)
 }
 
-interface Matched {
+export interface Matched {
   spec: WeightSpec
   entry: TensorEntry
 }
@@ -65,7 +70,7 @@ const byPlace = ({ entry: a }: Matched, { entry: b }: Matched) =>
 const tables = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/
 
 /** Pairs every weight of the architecture with its tensor. Checkpoints of a bare decoder leave the prefix out. */
-function matchWeights({ folder, tensors }: Checkpoint, architecture: Architecture): Matched[] {
+export function matchWeights({ folder, tensors }: Checkpoint, architecture: Architecture): Matched[] {
   const { names, tiedEmbeddings, family } = architecture
   const ignored = (name: string) =>
     tables.test(name) || families[family].ignored?.test(name) || (tiedEmbeddings && name === `${names.head}.weight`)
