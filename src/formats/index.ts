@@ -3,6 +3,9 @@ export * from './dtype.ts'
 export { type GgufFile, type GgufTensor, openGguf, readGgufTensor } from './gguf.ts'
 export type { GgufFloatType, GgufScalar, GgufScalarType, GgufValue } from './gguf-types.ts'
 export { type GgufContent, type GgufTensorToWrite, writeGguf } from './gguf-write.ts'
+export { listRowFiles } from './row-format.ts'
+export { openRowIndex, type RowIndex } from './row-index.ts'
+export { type RawRow, type ReadRowsOptions, readRows } from './rows.ts'
 export {
   openSafetensors,
   readTensorBytes,
