@@ -1,0 +1,34 @@
+import type { Verb } from './verb.ts'
+
+/** A verb's place in the listing; its file, and all that it needs, is loaded when it is called. */
+export interface VerbEntry {
+  name: string
+  summary: string
+  load(): Promise<Verb>
+}
+
+const entry = (name: string, summary: string, load: () => Promise<{ default: Verb }>): VerbEntry => ({
+  name,
+  summary,
+  load: async () => (await load()).default,
+})
+
+export const verbs: readonly VerbEntry[] = [
+  entry('train sft', 'tune a model on demonstrations', () => import('./train-sft.ts')),
+  entry('train dpo', 'tune a model on pairs of a better and a worse answer', () => import('./train-dpo.ts')),
+  entry('sample', 'complete prompts, or chat', () => import('./sample.ts')),
+  entry('score', 'log-probs of given texts, token by token', () => import('./score.ts')),
+  entry('eval', 'measure a model on tasks, with intervals', () => import('./eval.ts')),
+  entry('data inspect', 'show rows as the model reads them: tokens, loss, lengths', () => import('./data-inspect.ts')),
+  entry('export', 'write a model for other tools: hf, gguf or peft', () => import('./export.ts')),
+  entry('merge-adapter', 'fold an adapter into its base model', () => import('./merge-adapter.ts')),
+  entry('runs', 'list runs', () => import('./runs.ts')),
+  entry('report', "write a run's report as one HTML file", () => import('./report.ts')),
+  entry('doctor', 'check this machine and installation', () => import('./doctor.ts')),
+]
+
+/** What stands above a group of verbs in the help. */
+export const groups: Readonly<Record<string, string>> = {
+  train: 'tune a model: sft, dpo',
+  data: 'look at data',
+}
