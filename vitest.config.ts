@@ -1,12 +1,50 @@
 import { defineConfig } from 'vitest/config'
+import { slowFiles } from './test/slow-files.ts'
 
-export default defineConfig({
+const shared = {
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
+}
+const alone = ['{src,test}/**/*.alone.test.ts']
+const endToEnd = ['test/e2e/**/*.test.ts']
+
+export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 30_000,
+    reporters: ['default', slowFiles(30)],
     maxWorkers: 2,
-    env: { HONE_THREADS: '1' },
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [...alone, ...endToEnd],
+          testTimeout: 30_000,
+          env: { HONE_THREADS: '1' },
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'end to end',
+          include: endToEnd,
+          testTimeout: 60_000,
+          env: { HONE_THREADS: '1' },
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // What measures threads, time or memory has the machine to itself.
+        ...shared,
+        test: {
+          name: 'alone',
+          include: alone,
+          testTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 })
