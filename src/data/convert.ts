@@ -1,0 +1,196 @@
+/** How a row of each format becomes a `Row`. What tells the formats apart stands in row-format.ts. */
+import { showValue } from '../base/index.ts'
+import type { Message } from '../text/types.ts'
+import { type Fields, keyList, toConversation, toTools } from './messages.ts'
+import { type Answer, sharePrompt, toAnswer } from './preference.ts'
+import { type Row, type RowSource, rowError, type TokensRow } from './row.ts'
+
+export interface ConvertOptions {
+  /** Whether plain prompts and answers become turns of a conversation: as the format says (default), all or none. */
+  chat?: boolean
+}
+export type Convert = (row: Fields, source: RowSource, options: ConvertOptions) => Row
+
+const PROMPTS = ['prompt', 'question', 'query', 'instruction']
+const COMPLETIONS = ['completion', 'response', 'answer', 'output']
+const CONVERSATIONS = ['messages', 'conversations', 'conversation']
+
+export const has = (row: Fields, key: string) => row[key] !== undefined && row[key] !== null
+export const promptKey = (row: Fields) => PROMPTS.find((key) => has(row, key))
+export const completionKey = (row: Fields) => COMPLETIONS.find((key) => has(row, key))
+export const turnsKey = (row: Fields) => CONVERSATIONS.find((key) => Array.isArray(row[key]))
+
+function text(row: Fields, key: string): string {
+  const value = row[key]
+  if (typeof value !== 'string') throw rowError(`${key} is ${showValue(value)}, expected a text`)
+  return value
+}
+
+const asTurns = (answer: Answer, role: 'user' | 'assistant'): Message[] =>
+  typeof answer === 'string' ? [{ role, content: answer }] : answer
+
+/** Turns that lead up to an answer: given, not learnt. */
+const given = (messages: Message[]): Message[] =>
+  messages.map((message) => (message.role === 'assistant' ? { ...message, train: false } : message))
+
+const withTools = (...lists: (unknown[] | undefined)[]): { tools?: unknown[] } => {
+  const tools = lists.find((list) => list && list.length > 0)
+  return tools ? { tools } : {}
+}
+
+/** The turns or the text before the answers, wherever a row keeps them; `system` and `tools` beside them included. */
+function promptOf(row: Fields): { prompt?: Answer; tools?: unknown[] } {
+  const system: Message[] =
+    typeof row.system === 'string' && row.system ? [{ role: 'system', content: row.system }] : []
+  const turns = turnsKey(row)
+  if (turns) {
+    const { messages, tools } = toConversation(row[turns], turns, row.tools)
+    return { prompt: [...system, ...messages], tools }
+  }
+  if (typeof row.instruction === 'string') {
+    return { prompt: [...system, ...alpacaPrompt(row)], tools: toTools(row.tools) }
+  }
+  const key = promptKey(row)
+  if (!key) return { tools: toTools(row.tools) }
+  const { answer, tools } = toAnswer(row[key], key)
+  return {
+    prompt: system.length > 0 ? [...system, ...asTurns(answer, 'user')] : answer,
+    ...withTools(toTools(row.tools), tools),
+  }
+}
+
+function alpacaPrompt(row: Fields): Message[] {
+  const history = row.history ?? []
+  if (!Array.isArray(history)) throw rowError(`history is ${showValue(history)}, expected a list of [prompt, answer]`)
+  const past = history.flatMap((pair, i): Message[] => {
+    if (!Array.isArray(pair) || pair.length !== 2 || pair.some((side) => typeof side !== 'string')) {
+      throw rowError(`history[${i}] is ${showValue(pair)}, expected [prompt, answer]`)
+    }
+    return [...asTurns(pair[0], 'user'), ...asTurns(pair[1], 'assistant')]
+  })
+  const input = has(row, 'input') ? text(row, 'input') : ''
+  const content = input.trim() ? `${text(row, 'instruction')}\n${input}` : text(row, 'instruction')
+  return [...past, { role: 'user', content }]
+}
+
+export const toText: Convert = (row, source) => ({ kind: 'text', text: text(row, 'text'), source })
+
+export const toAlpaca: Convert = (row, source) => {
+  const { prompt, tools } = promptOf({ ...row, messages: undefined, conversations: undefined, conversation: undefined })
+  if (typeof prompt !== 'object') throw rowError(`the row has the keys ${keyList(row)}, expected "instruction"`)
+  const messages: Message[] = [...prompt, { role: 'assistant', content: text(row, 'output') }]
+  return { kind: 'chat', messages, ...withTools(tools), source }
+}
+
+export const toChat: Convert = (row, source) => {
+  const key = turnsKey(row)
+  if (!key) throw rowError(`the row has the keys ${keyList(row)}, expected "messages" or "conversations"`)
+  if ((row[key] as unknown[]).length === 0) throw rowError(`${key} is an empty list, expected at least one turn`)
+  const { prompt, tools } = promptOf(row)
+  return { kind: 'chat', messages: prompt as Message[], ...withTools(tools), source }
+}
+
+export const toCompletion: Convert = (row, source, { chat }) => {
+  const key = completionKey(row)
+  const { prompt, tools } = promptOf(row)
+  if (prompt === undefined || !key) {
+    throw rowError(`the row has the keys ${keyList(row)}, expected "prompt" and "completion"`)
+  }
+  const { answer, tools: inside } = toAnswer(row[key], key)
+  if (typeof prompt === 'string' && typeof answer === 'string' && !chat) {
+    return { kind: 'completion', prompt, completion: answer, source }
+  }
+  const messages = [...given(asTurns(prompt, 'user')), ...asTurns(answer, 'assistant')]
+  return { kind: 'chat', messages, ...withTools(tools, inside), source }
+}
+
+export const toPreference: Convert = (row, source, { chat }) => {
+  if (!has(row, 'chosen') || !has(row, 'rejected')) {
+    throw rowError(`the row has the keys ${keyList(row)}, expected "chosen" and "rejected"`)
+  }
+  const { prompt, tools } = promptOf(row)
+  const sides = [toAnswer(row.chosen, 'chosen'), toAnswer(row.rejected, 'rejected')]
+  const pair = sharePrompt(
+    prompt,
+    sides.map((side) => side.answer),
+    chat,
+  )
+  const [chosen, rejected] = pair.answers
+  const head = { kind: 'preference', source } as const
+  return pair.chat
+    ? {
+        ...head,
+        chat: true,
+        prompt: pair.prompt,
+        chosen: pair.answers[0],
+        rejected: pair.answers[1],
+        ...withTools(tools, ...sides.map((side) => side.tools)),
+      }
+    : { ...head, chat: false, prompt: pair.prompt, chosen: chosen as string, rejected: rejected as string }
+}
+
+/** Whole conversations with a label are cut before their last turn: that is what the label rates. */
+export const toUnpaired: Convert = (row, source, { chat }) => {
+  if (typeof row.label !== 'boolean') throw rowError(`label is ${showValue(row.label)}, expected true or false`)
+  const head = { kind: 'unpaired', label: row.label, source } as const
+  const key = completionKey(row)
+  const { prompt, tools } = promptOf(row)
+  if (prompt === undefined) throw rowError(`the row has the keys ${keyList(row)}, expected a "prompt"`)
+  if (!key && typeof prompt !== 'string' && prompt.length > 1) {
+    return { ...head, chat: true, prompt: prompt.slice(0, -1), completion: prompt.slice(-1), ...withTools(tools) }
+  }
+  if (!key) throw rowError(`the row has the keys ${keyList(row)}, expected a "completion" or at least two turns`)
+  const { answer, tools: inside } = toAnswer(row[key], key)
+  const rated = sharePrompt(prompt, [answer], chat)
+  return rated.chat
+    ? { ...head, chat: true, prompt: rated.prompt, completion: rated.answers[0], ...withTools(tools, inside) }
+    : { ...head, chat: false, prompt: rated.prompt, completion: rated.answers[0] }
+}
+
+/** `labels` are Hugging Face's (unshifted, −100 = not learnt); `loss` and its other names weigh each token. */
+export const toTokens: Convert = (row, source) => {
+  const name = Array.isArray(row.tokens) ? 'tokens' : 'input_ids'
+  const tokens = numbers(row[name], name, (value) => Number.isInteger(value) && value >= 0, 'a token id')
+  if (tokens.length === 0) throw rowError(`${name} is an empty list, expected at least one token`)
+  const sameLength = (list: unknown[], key: string) => {
+    if (list.length !== tokens.length) {
+      throw rowError(`${key} has ${list.length} entries for ${tokens.length} ${name}, expected one for each`)
+    }
+  }
+  let loss: number[] = tokens.map(() => 1)
+  const key = ['loss', 'loss_mask', 'completion_mask', 'assistant_masks'].find((mask) => has(row, mask))
+  if (key) {
+    loss = numbers(row[key], key, (value) => Number.isFinite(value) && value >= 0, 'a weight of at least 0')
+    sameLength(loss, key)
+  } else if (has(row, 'labels')) {
+    const labels = numbers(row.labels, 'labels', Number.isInteger, 'a token id or -100')
+    sameLength(labels, 'labels')
+    const odd = labels.findIndex((label, i) => label !== -100 && label !== tokens[i])
+    if (odd >= 0) {
+      throw rowError(
+        `labels[${odd}] is ${labels[odd]} where ${name} has ${tokens[odd]}, expected the same id or -100`,
+        'labels stand at the place of their own token; if they are shifted by one, shift them back',
+      )
+    }
+    loss = labels.map((label) => (label === -100 ? 0 : 1))
+  }
+  const result: TokensRow = { kind: 'tokens', tokens, loss, source }
+  if (!has(row, 'logprobs')) return result
+  const logprobs = row.logprobs
+  if (!Array.isArray(logprobs) || logprobs.some((value) => value !== null && !Number.isFinite(value))) {
+    throw rowError(`logprobs is ${showValue(logprobs)}, expected a list of numbers or null`)
+  }
+  sameLength(logprobs, 'logprobs')
+  return { ...result, logprobs }
+}
+
+function numbers(list: unknown, name: string, valid: (value: number) => boolean, expected: string): number[] {
+  if (!Array.isArray(list)) throw rowError(`${name} is ${showValue(list)}, expected a list`)
+  return list.map((value, i) => {
+    const number = typeof value === 'bigint' ? Number(value) : typeof value === 'boolean' ? Number(value) : value
+    if (typeof number !== 'number' || !valid(number)) {
+      throw rowError(`${name}[${i}] is ${showValue(value)}, expected ${expected}`)
+    }
+    return number
+  })
+}

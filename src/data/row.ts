@@ -1,0 +1,97 @@
+import { HoneError } from '../base/index.ts'
+import type { Message } from '../text/types.ts'
+
+/** Where a row was read: `line` counts from 1 (in a Parquet or JSON file it is the number of the row). */
+export interface RowSource {
+  file: string
+  line: number
+}
+
+/** A row as a reader gives it, before anything is known of its format. */
+export interface RawRow extends RowSource {
+  value: unknown
+}
+
+/** A document: every token of it is learnt. */
+export interface TextRow {
+  kind: 'text'
+  text: string
+  source: RowSource
+}
+
+/** A plain prompt, not learnt, and its continuation, learnt. */
+export interface CompletionRow {
+  kind: 'completion'
+  prompt: string
+  completion: string
+  source: RowSource
+}
+
+/** A conversation, of which the assistant's turns are learnt, save those with `train: false`. */
+export interface ChatRow {
+  kind: 'chat'
+  messages: Message[]
+  tools?: unknown[]
+  source: RowSource
+}
+
+/** A prompt with a better and a worse answer: all three plain text, or all three turns of a conversation. */
+export type PreferenceRow = {
+  kind: 'preference'
+  source: RowSource
+} & (
+  | { chat: false; prompt: string; chosen: string; rejected: string }
+  | { chat: true; prompt: Message[]; chosen: Message[]; rejected: Message[]; tools?: unknown[] }
+)
+
+/** A prompt with one answer and whether it is a good one (KTO). */
+export type UnpairedRow = {
+  kind: 'unpaired'
+  label: boolean
+  source: RowSource
+} & (
+  | { chat: false; prompt: string; completion: string }
+  | { chat: true; prompt: Message[]; completion: Message[]; tools?: unknown[] }
+)
+
+/** A row that already is tokens. Arrays of one length; `loss` weighs each token, 0 = not learnt. */
+export interface TokensRow {
+  kind: 'tokens'
+  tokens: number[]
+  loss: number[]
+  logprobs?: (number | null)[]
+  source: RowSource
+}
+
+/** A row in its canonical form, whatever format its file was in. */
+export type Row = TextRow | CompletionRow | ChatRow | PreferenceRow | UnpairedRow | TokensRow
+
+export type RowKind = Row['kind']
+
+/** 'chats.jsonl:17', as editors and terminals link it. */
+export function where(source: RowSource): string {
+  return `${source.file}:${source.line}`
+}
+
+/** An error about what a row holds. The source is filled in by whoever knows it, see `atRow`. */
+export function rowError(message: string, help?: string): HoneError {
+  return new HoneError('E_ROW_FORMAT', message, { help })
+}
+
+/** Runs `work` and puts file and line before the message of any HoneError that it throws. */
+export function atRow<T>(source: RowSource, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof HoneError)) throw error
+    throw locate(source, error)
+  }
+}
+
+function locate(source: RowSource, error: HoneError): HoneError {
+  const place = where(source)
+  if (error.message.startsWith(place)) return error
+  const located = new HoneError(error.code, `${place}: ${error.message}`, { help: error.help, cause: error })
+  located.exitCode = error.exitCode
+  return located
+}
