@@ -7,8 +7,8 @@ export interface ConfigReader {
   readonly where: string
   readonly raw: Readonly<Record<string, unknown>>
   has(key: string): boolean
-  /** A whole number ≥ 1. */
-  integer(key: string, fallback?: number): number
+  /** A whole number from 1 to `most`: a damaged config must not make arrays of any length. */
+  integer(key: string, fallback?: number, most?: number): number
   /** A finite number. */
   number(key: string, fallback?: number): number
   numbers(key: string, length: number): number[]
@@ -34,8 +34,13 @@ export function configReader(raw: Readonly<Record<string, unknown>>, where: stri
     raw,
     has,
     nested,
-    integer: (key, fallback) =>
-      read(key, fallback, 'a whole number ≥ 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1),
+    integer: (key, fallback, most = 2 ** 31 - 1) =>
+      read(
+        key,
+        fallback,
+        `a whole number from 1 to ${most}`,
+        (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most,
+      ),
     number: (key, fallback) => read(key, fallback, 'a finite number', finite),
     numbers: (key, length) =>
       read<number[]>(

@@ -33,7 +33,7 @@ export function initModel(source: Record<string, unknown> | ParsedConfig, option
     const size = sizeOf(shape)
     const parameter = new Parameter(name, backend, shape)
     if (role === 'gain') parameter.write(new Float32Array(size).fill(1))
-    else if (role === 'bias') parameter.write(new Float32Array(size))
+    else if (role === 'bias' || deviation === 0) parameter.write(new Float32Array(size))
     else parameter.write(draw(name, size, role === 'residual' ? residual : deviation))
     parameters.set(name, parameter)
   }

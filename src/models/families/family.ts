@@ -11,6 +11,10 @@ export interface Family {
   ignored?: RegExp
 }
 
+/** Far beyond any model: what lies above is damage. */
+export const MOST_LAYERS = 4096
+export const MOST_WIDTH = 2 ** 20
+
 export const llamaNames: ModuleNames = {
   prefix: 'model.',
   embedding: 'model.embed_tokens',
@@ -46,13 +50,13 @@ export function activationOf(config: ConfigReader, key: string, fallback: string
 
 /** What most families share, read under Llama's keys: pre-norm RMSNorm, rotary positions, a gated MLP, no bias. */
 export function standard(config: ConfigReader): Omit<Architecture, 'family'> {
-  const width = config.integer('hidden_size')
-  const layers = config.integer('num_hidden_layers')
+  const width = config.integer('hidden_size', undefined, MOST_WIDTH)
+  const layers = config.integer('num_hidden_layers', undefined, MOST_LAYERS)
   const heads = config.integer('num_attention_heads')
   if (!config.has('head_dim') && width % heads !== 0) {
     throw new HoneError('E_CONFIG', `${config.where}: hidden_size ${width} does not divide into ${heads} heads`)
   }
-  const headWidth = config.integer('head_dim', width / heads)
+  const headWidth = config.integer('head_dim', width / heads, MOST_WIDTH)
   return {
     vocabSize: config.integer('vocab_size'),
     width,
@@ -81,7 +85,7 @@ export function standard(config: ConfigReader): Omit<Architecture, 'family'> {
  * @throws HoneError E_CONFIG for other kinds of layers.
  */
 export function layerWindows(config: ConfigReader, slides: (layer: number) => boolean): number[] {
-  const layers = config.integer('num_hidden_layers')
+  const layers = config.integer('num_hidden_layers', undefined, MOST_LAYERS)
   const types = config.has('layer_types') ? config.raw['layer_types'] : null
   if (types !== null && (!Array.isArray(types) || types.length !== layers)) {
     throw new HoneError('E_CONFIG', `${config.where}: layer_types must name the kind of each of the ${layers} layers`)

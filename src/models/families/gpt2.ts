@@ -1,5 +1,5 @@
 import { HoneError } from '../../base/index.ts'
-import { activationOf, type Family } from './family.ts'
+import { activationOf, type Family, MOST_LAYERS, MOST_WIDTH } from './family.ts'
 
 /** GPT-2 (Radford et al. 2019): LayerNorm, learned positions, biases everywhere, weights stored input-major. */
 export const gpt2: Family = {
@@ -8,8 +8,8 @@ export const gpt2: Family = {
     if (config.flag('add_cross_attention', false)) {
       throw new HoneError('E_CONFIG', `${config.where}: add_cross_attention is true, expected a decoder alone`)
     }
-    const width = config.integer('n_embd')
-    const layers = config.integer('n_layer')
+    const width = config.integer('n_embd', undefined, MOST_WIDTH)
+    const layers = config.integer('n_layer', undefined, MOST_LAYERS)
     const heads = config.integer('n_head')
     if (width % heads !== 0) {
       throw new HoneError('E_CONFIG', `${config.where}: n_embd ${width} does not divide into ${heads} heads`)

@@ -5,10 +5,11 @@ import { qwenWindows } from './qwen2.ts'
 export const qwen3: Family = {
   read: (config) => {
     const bias = config.flag('attention_bias', false)
+    const base = standard(config)
     return {
-      ...standard(config),
+      ...base,
       biases: { qkv: bias, output: bias, mlp: false },
-      windows: qwenWindows(config),
+      windows: qwenWindows(config, base.layers),
       names: { ...llamaNames, queryNorm: 'self_attn.q_norm', keyNorm: 'self_attn.k_norm' },
     }
   },
