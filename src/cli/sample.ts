@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { HoneError } from '../base/index.ts'
+import type { OpenModel } from '../engine/index.ts'
+import { promptTokens, type Question, questionOf } from '../evaluate/index.ts'
+import { readRows } from '../formats/index.ts'
+import { type Completion, type Sampling, samplingDefaults } from '../generate/index.ts'
+import { chat } from './chat.ts'
+import { modelKeys, openForVerb } from './model.ts'
+import type { Terminal } from './terminal.ts'
+import { type Json, verb } from './verb.ts'
+
+const options = z.strictObject({
+  ...modelKeys,
+  prompt: z.array(z.string()).default([]).describe('a text to answer; may be given several times'),
+  prompts: z
+    .string()
+    .optional()
+    .describe('rows {"prompt"}, {"messages"}, {"text"} or {"tokens"}, or a .txt, line by line'),
+  chat: z.boolean().default(false).describe('talk with the model, turn by turn'),
+  system: z.string().optional().describe('a system turn to begin with'),
+  raw: z.boolean().default(false).describe('continue the text as it stands, without the chat template'),
+  maxTokens: z.int().positive().default(samplingDefaults.maxTokens).describe('new tokens at most'),
+  temperature: z.number().nonnegative().default(samplingDefaults.temperature).describe('0 takes the likeliest token'),
+  topK: z.int().nonnegative().default(samplingDefaults.topK).describe('keep the k likeliest tokens; 0 keeps all'),
+  topP: z
+    .number()
+    .positive()
+    .max(1)
+    .default(samplingDefaults.topP)
+    .describe('keep the likeliest with this probability'),
+  minP: z
+    .number()
+    .nonnegative()
+    .lt(1)
+    .default(samplingDefaults.minP)
+    .describe('drop below this share of the likeliest'),
+  stop: z.array(z.string()).default([]).describe('a text that ends the answer; may be given several times'),
+  n: z.int().positive().default(samplingDefaults.n).describe('answers a prompt'),
+})
+type Keys = z.output<typeof options>
+
+export default verb({
+  summary: 'answer prompts with a model, or chat with it',
+  options,
+  main: ['model', 'prompt', 'prompts', 'chat', 'maxTokens', 'temperature', 'topK', 'topP', 'minP', 'stop', 'seed', 'n'],
+  placeholders: { model: 'MODEL', prompts: 'FILE' },
+  example: 'hone sample --model tiny --prompt "Once upon a time" --max-tokens 40 --temperature 0.8 --seed 1',
+  async run(keys, terminal) {
+    const ways = [keys.prompt.length > 0, keys.prompts !== undefined, keys.chat].filter(Boolean).length
+    if (ways !== 1) {
+      throw new HoneError('E_USAGE', `hone sample got ${ways} of --prompt, --prompts and --chat, expected one`, {
+        help: 'Example: hone sample --model tiny --prompt "Once upon a time"',
+      })
+    }
+    const asked = keys.chat ? [] : await questions(keys, terminal.signal)
+    await using open = await openForVerb(keys, terminal)
+    const { maxTokens, temperature, topK, topP, minP, stop, n, seed } = keys
+    const sampling = { maxTokens, temperature, topK, topP, minP, stop, n, seed }
+    if (keys.chat) return { document: await chat(open, sampling, keys.system, terminal) }
+    const completions = await complete(open, asked, keys, sampling, terminal)
+    return { document: { completions: completions.map(toJson) } }
+  },
+})
+
+type Asked = ReturnType<typeof questionOf>
+
+async function questions({ prompt, prompts }: Keys, signal: AbortSignal): Promise<Asked[]> {
+  if (prompts === undefined) return prompt.map((question: Question) => ({ question }))
+  const asked: Asked[] = []
+  for await (const row of readRows(prompts, { signal })) asked.push(questionOf(row))
+  return asked
+}
+
+/** Draws all answers, printing those of a prompt once the prompts before it are answered. */
+async function complete(
+  open: OpenModel,
+  asked: readonly Asked[],
+  { raw, system }: Keys,
+  sampling: Partial<Sampling>,
+  terminal: Terminal,
+): Promise<Completion[]> {
+  const { signal } = terminal
+  const prompts = asked.map(({ question, tools }) => ({ tokens: promptTokens(open, question, { raw, system, tools }) }))
+  const each = sampling.n ?? 1
+  const done: Completion[] = new Array(prompts.length * each)
+  let printed = 0
+  let count = 0
+  for await (const completion of open.engine.sample(prompts, sampling, { signal })) {
+    done[completion.prompt * each + completion.sample] = completion
+    terminal.status(`${++count} of ${done.length} answers`)
+    for (; done[printed]; printed++) print(done[printed], done.length, terminal)
+  }
+  terminal.status('')
+  return done
+}
+
+function print({ prompt, sample, text, finish }: Completion, total: number, terminal: Terminal): void {
+  if (total > 1) terminal.print(`── prompt ${prompt + 1}, answer ${sample + 1} (${finish})`)
+  terminal.print(text)
+}
+
+const toJson = ({ prompt, sample, promptTokens, tokens, logprobs, text, finish }: Completion): Json => ({
+  prompt,
+  sample,
+  prompt_tokens: promptTokens,
+  tokens,
+  logprobs,
+  text,
+  finish,
+})

@@ -1,0 +1,31 @@
+export {
+  type BootstrapOptions,
+  bootstrapDifference,
+  bootstrapMean,
+  type Interval,
+  type IntervalOptions,
+  wilson,
+} from './bootstrap.ts'
+export {
+  type ChoiceLikelihood,
+  type ChoiceNormalisation,
+  exactMatch,
+  likeliest,
+  normaliseAnswer,
+  perplexity,
+} from './metrics.ts'
+export { type RowTaskOptions, taskFromJsonl } from './rows.ts'
+export { type PromptOptions, promptTokens, type Question, questionOf } from './prompt.ts'
+export { type ForwardRowsOptions, forwardRows, type ScoredRow, type ScoreOptions, type Scores, score } from './score.ts'
+export {
+  type ChoiceItem,
+  type ChoiceTask,
+  type GenerateItem,
+  type GenerateTask,
+  type PerplexityItem,
+  type PerplexityTask,
+  type Question,
+  type Task,
+  task,
+  tasks,
+} from './tasks.ts'
