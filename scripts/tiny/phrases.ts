@@ -192,5 +192,27 @@ export const FOLLOWING = [
 export const NAMES = ['Tom', 'Ann', 'Mary', 'John', 'Jane', 'Dick', 'Sara', 'Jim', 'Kate', 'Will', 'Rose', 'Ben']
 
 /** Syllables of invented words, which make copying general instead of a habit of the lexicon. */
-export const ONSETS = ['b', 'br', 'd', 'dr', 'f', 'fl', 'g', 'gl', 'k', 'kl', 'l', 'm', 'n', 'p', 'pl', 'r', 's', 'st', 't', 'v', 'z']
+export const ONSETS = [
+  'b',
+  'br',
+  'd',
+  'dr',
+  'f',
+  'fl',
+  'g',
+  'gl',
+  'k',
+  'kl',
+  'l',
+  'm',
+  'n',
+  'p',
+  'pl',
+  'r',
+  's',
+  'st',
+  't',
+  'v',
+  'z',
+]
 export const RIMES = ['a', 'an', 'ar', 'e', 'el', 'en', 'i', 'im', 'in', 'o', 'on', 'or', 'u', 'un', 'us']

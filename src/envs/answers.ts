@@ -35,7 +35,10 @@ export function parseAnswer(completion: string): { style: Style; answer: string 
  * any other character does.
  */
 export function answerWords(answer: string): string[] {
-  return answer.toLowerCase().split(/[\s,]+/).filter((word) => word !== '')
+  return answer
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((word) => word !== '')
 }
 
 /** Whether two answers have the same words in the same order. */

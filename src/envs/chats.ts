@@ -41,9 +41,9 @@ export function tinyPairs(seed: number, n: number): { prompt: Message[]; chosen:
   })
 }
 
-/** `perFamily` held-out items of every environment, one environment after the other. */
-export function tinyEval(seed: number, perFamily: number): Item[] {
-  return environments.flatMap((env) => {
+/** `perFamily` held-out items of every environment (or of those with the given ids), one environment after the other. */
+export function tinyEval(seed: number, perFamily: number, ids: string[] = environments.map((env) => env.id)): Item[] {
+  return ids.map(environment).flatMap((env) => {
     const source = random(seed, `tiny-eval/${env.id}`)
     return Array.from({ length: perFamily }, (_, i) => env.sample(source, 'held-out', i))
   })

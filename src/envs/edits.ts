@@ -17,7 +17,12 @@ export const remove: Family = {
       'say the words without {a}',
       'drop the word {a}',
     ],
-    heldOut: ['leave out the word {a}', 'remove {a} from the words', 'write all the words but {a}', 'drop {a} out of it'],
+    heldOut: [
+      'leave out the word {a}',
+      'remove {a} from the words',
+      'write all the words but {a}',
+      'drop {a} out of it',
+    ],
   },
   draw(draw, lexicon) {
     const words = wordList(draw, lexicon, 3, 5)
@@ -74,7 +79,12 @@ export const append: Family = {
       'put {a} last',
       'append the word {a} to the list',
     ],
-    heldOut: ['put the word {a} at the end', 'append {a} to the words', 'extend it with {a}', 'add {a} after the words'],
+    heldOut: [
+      'put the word {a} at the end',
+      'append {a} to the words',
+      'extend it with {a}',
+      'add {a} after the words',
+    ],
   },
   draw(draw, lexicon) {
     const [fresh, ...words] = wordList(draw, lexicon, 3, 5)

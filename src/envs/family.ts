@@ -1,5 +1,5 @@
-import { type Draw, drawAt } from './draw.ts'
 import { parseAnswer, phrase, sameAnswer } from './answers.ts'
+import { type Draw, drawAt } from './draw.ts'
 import { LEXICON } from './lexicon.ts'
 import type { Environment, Split } from './types.ts'
 
@@ -83,7 +83,13 @@ export function fromFamily(family: Family): Environment {
       const which = draw.below(wordings[split].length)
       const drawn = family.draw(draw, LEXICON[split])
       const prompt = fill(wordings[split][which], drawn)
-      return { env: family.id, prompt, answer: drawn.answer, args: drawn.args, wording: `${family.id}/${split}/${which}` }
+      return {
+        env: family.id,
+        prompt,
+        answer: drawn.answer,
+        args: drawn.args,
+        wording: `${family.id}/${split}/${which}`,
+      }
     },
     demonstrate: (item, style = 'brief', variant = 0) => [
       { role: 'user', content: item.prompt },

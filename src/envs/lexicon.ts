@@ -5,45 +5,44 @@ import type { Split } from './types.ts'
  * row and in no synthetic training line, so that a model can know them from running text alone.
  */
 const TRAIN = `
-  accept accident account act action address admit advice affair afraid age aid air allow aloud anger angry animal
-  appear arm arrow attack attempt attic awful baby bad ball bank battle bear beard beast beauty bedroom beg begin
-  better big bird bit blame bless blind blow blue board boat body bold born bottle bottom bound bow box brain bread
-  break breath bright broad brother brow brown burst bush busy buy call camp cap captain car care careful carry cat
-  catch cattle cause chair chap charge charm cheek chest chief child church class clean clear clever close cloud
-  coat cold comfort command common company content cook cool corner courage court cover cow creature crew cross cry
-  cup dance danger dare dark darkness daughter dawn day deep deeper delight desert desire dim dinner direct distance
-  distant doctor dog door doubt dread dream drink drive dry dull dust ear ease east easy edge enter evening excuse
-  explain express eye face fact faint fair fairy faith fall farm fast fate father fault fear feel feet fellow fever
-  fight figure fill finger fire fish flat flight flower fog follow fond foolish foot force forehead forest forget
-  forgive former forward found frame free fresh friend full fun game garden gate general get girl glad glance glass
-  glow gold golden good grave gray great greater greatest grey ground grow guard guide habit hair hall hand handsome
-  happen happy harm hat head hear heaven heavy height hid high hill hit hole honest honour horrible horror horse
-  hotel hound hour house human hungry hurry hut instant interest iron island joy jump justice keep kindness king
-  kiss knee knight lad lake late laughter lead learn level life lift light lion listen little live lose lost low
-  lower luck mad maid main man manner mark mass master match meal mean meat men mighty mile milk minute miss mist
-  mistake moment money month moor morning mountain mouth movement mud native nature neck new night noble noise none
-  nose notice notion nurse object offer office older ordinary outside pain pair pale paper part party passion path
-  peace pen people perfect picture piece pity plain plan pleasant pleasure pocket point position possible post power
-  pray presence present pride promise proper proud prove pure purple queer question quick quiet rain ran rate reader
-  ready reason red relief remain remark remember report respect result rich ride ring rise risk river road roar rock
-  room rope rough round rude rum rush sad safe salt sand save saw scene school seat secret seek seen send sense
-  servant serve service shade shadow shake shame shape sharp sheep ship shock shoot shop shore short side sight sign
-  silent silk silver simple single singular sister sit sky sleep slight slip slow small smaller smell smile snake
-  snow soft solid son song sooner sort soul sound space spare speak spirit spite square squire stare state station
-  stay steady steel step stern stick stiff stop story stout straight stranger street stronger subject sudden
-  sunlight supper suppose sure surprise swear sword tail tale talk tall tea teach teeth terrible terror throw thrust
-  tide together top touch trouble trust truth try uncle vain vast veil village visible vision visit wait waiter warm
-  watch water weak wear weary weather week weight whisper white wild wind window wine wise wish woman women won wood
-  wooden work world worse yard year yellow young younger`
+  accept accident account action address admit advice affair afraid age aid allow aloud anger angry animal appear
+  arrow attack attempt attic aunt awful baby bad bag ball bank bare battle bear beard beast beauty bed bedroom beg
+  begin believe bell best better big bird bit bitter black blame bless blind blow board boat bold born bottle bottom
+  bound bow box brain brave bread breath bright broad brow brown burst bush business busy buy camp captain car
+  careful carriage carry cat catch cattle cause chair chance charge charm cheek chest chief child children church
+  city class clean clever close cloud coach coat cold colour comfort command common company content cook cool corner
+  country courage court cover cow creature crew cross cup dance danger dare dark darkness daughter dawn day deck
+  deep deeper delight desert desire dim dinner direct distance distant doctor dog door doubt dread dream dress drink
+  drive driver dry dull dust earth ease east easy edge enter evident excuse expect explain express face faint fairy
+  faith fall farm fast fate fault feet fellow fer fever field fight fill finger fire fish flame flat flight flower
+  fog follow fond food foolish foot force forehead forest forgive former fortune found frame free fresh friend full
+  fun game garden gate general get girl glad glance glass glow gold golden grass grave gray great greater greatest
+  grey grow guard guess guide habit hair hall hand handsome happen happy harm haste hat heap hear heart heat heaven
+  heavy height hid hill hit hole honest honour horrible horror hotel hound house human hungry hurry hut idea inside
+  instant iron island joy jump justice kindness king kiss knee knight lad lady laid lake large laughter law lead
+  learn leg level life lift light lion listen live lose lost lot loud love low lower luck mad maid main manner mark
+  marriage mass master match meal meat men mention mighty mile milk mind minute mistake moor morning mountain mouth
+  move movement mud native nature neck new nice night noble noise none nose note notice notion nurse object odd
+  offer office older ordinary outside pain pair pale part party pass passion path pause pay peace pen people
+  personal picture piece pity plain plan play pleasant pleasure pocket position possible post power pray presence
+  present pretty pride promise proper proud prove pure purple queer question quiet race rain rate reach reader ready
+  red regard relief remain remark remember report respect result rich ride ring rise risk river road roar rock roof
+  room rope rough round rude rush sad safe salt sand save saw scene seat seek seen send servant serve service shade
+  shadow shake shame shape sharp sheep ship shock shoot shop shore short shoulder shout sight silence silent silk
+  silver simple single singular sister sit skin sky slight slip slow smaller smell smile smoke snake snow solid song
+  sooner soul sound space spare spear spirit spite spot spread spring square squire stand stare state station steady
+  steel step stern stick stiff stop stout strange stranger street stronger subject sun sunlight supper suppose
+  surprise swear sweet sword tail tale talk tea teach teeth terrible terror thank throw thrust tide tone touch tree
+  trouble true trust truth try uncle vain vast veil view visible vision visit voice wait waiter walk watch weak wear
+  weary weather weight wet whisper white wide wild window wine wise women won wood wooden work world worse worth
+  wrong yard year yellow young younger youth`
 
 const HELD_OUT = `
-  art aunt bag bare bed believe bell best bitter black boy brave business carriage chance children city coach colour
-  country course deal dear deck dress driver earth eat evident expect fer field flame food fortune gentle grass
-  green guess hard haste heap heart heat home hope hot idea inside lady laid land large laugh law leg long lot loud
-  love marriage meet mention mind moon mother move nice note odd old pass pause pay person personal play pretty pull
-  race reach regard roof run sea seem shoulder shout shut silence skin smoke spear spot spread spring stand stone
-  strange strong sum sun sweet thank thick think time tone town tree true view voice walk way wet wide worth wrong
-  youth`
+  act air arm blue body boy break brother call care clear course cry deal dear ear eat evening eye fact fair fear
+  feel figure forget forward gentle good green ground hard head high home hope horse hot hour interest keep land
+  late laugh little long man mean meet miss mist moment money month moon old paper perfect person point pull quick
+  ran reason run school sea secret seem sense shut side sign sleep small soft son sort speak stay stone story
+  straight strong sudden sure tall thick think time together top town village warm water way week wind wish woman`
 
 const split = (words: string) => words.trim().split(/\s+/)
 

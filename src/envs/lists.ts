@@ -52,7 +52,12 @@ export const reverse = remake('reverse', 'the list backwards', [2, 4], (words) =
     'say the list in reverse',
     'reverse the order of the words',
   ],
-  heldOut: ['write the list backwards', 'reverse these words', 'give me the words in reverse order', 'say it all backwards'],
+  heldOut: [
+    'write the list backwards',
+    'reverse these words',
+    'give me the words in reverse order',
+    'say it all backwards',
+  ],
 })
 
 export const swap = remake(
@@ -127,7 +132,12 @@ export const repeat: Family = {
       'type the word {n} times',
       'repeat this {n} times',
     ],
-    heldOut: ['write the word {n} times', 'repeat it {n} times', 'say that word {n} times', 'put the word down {n} times'],
+    heldOut: [
+      'write the word {n} times',
+      'repeat it {n} times',
+      'say that word {n} times',
+      'put the word down {n} times',
+    ],
   },
   draw(draw, lexicon) {
     const [word] = draw.some(lexicon, 1)
@@ -152,7 +162,12 @@ export const count: Family = {
       'count how many words I have',
       'find the number of words',
     ],
-    heldOut: ['tell me how many words I have', 'count the items', 'give me the number of words', 'say how many you see'],
+    heldOut: [
+      'tell me how many words I have',
+      'count the items',
+      'give me the number of words',
+      'say how many you see',
+    ],
   },
   draw(draw, lexicon) {
     const words = wordList(draw, lexicon, 2, 5)
