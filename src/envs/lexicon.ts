@@ -42,7 +42,7 @@ const HELD_OUT = `
   feel figure forget forward gentle good green ground hard head high home hope horse hot hour interest keep land
   late laugh little long man mean meet miss mist moment money month moon old paper perfect person point pull quick
   ran reason run school sea secret seem sense shut side sign sleep small soft son sort speak stay stone story
-  straight strong sudden sure tall thick think time together top town village warm water way week wind wish woman`
+  straight strong sudden tall thick think time together top town village warm water way week wind wish woman`
 
 const split = (words: string) => words.trim().split(/\s+/)
 
