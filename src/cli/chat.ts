@@ -54,12 +54,12 @@ export async function chat(
 
 async function reply(
   open: OpenModel,
-  messages: readonly Message[],
+  messages: Message[],
   sampling: Partial<Sampling>,
   system: string | undefined,
   terminal: Terminal,
 ): Promise<string | null> {
-  const tokens = promptTokens(open, messages, { system })
+  const tokens = promptTokens(open, { messages }, { system })
   terminal.status('…')
   try {
     for await (const { text } of open.engine.sample([{ tokens }], sampling, { signal: terminal.signal })) return text

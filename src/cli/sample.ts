@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { HoneError } from '../base/index.ts'
 import type { OpenModel } from '../engine/index.ts'
-import { promptTokens, type Question, questionOf } from '../evaluate/index.ts'
+import { promptTokens, questionOf } from '../evaluate/index.ts'
 import { readRows } from '../formats/index.ts'
 import { type Completion, type Sampling, samplingDefaults } from '../generate/index.ts'
 import { chat } from './chat.ts'
@@ -52,35 +52,35 @@ export default verb({
         help: 'Example: hone sample --model tiny --prompt "Once upon a time"',
       })
     }
-    const asked = keys.chat ? [] : await questions(keys, terminal.signal)
+    const questions = keys.chat ? [] : await readQuestions(keys, terminal.signal)
     await using open = await openForVerb(keys, terminal)
     const { maxTokens, temperature, topK, topP, minP, stop, n, seed } = keys
     const sampling = { maxTokens, temperature, topK, topP, minP, stop, n, seed }
     if (keys.chat) return { document: await chat(open, sampling, keys.system, terminal) }
-    const completions = await complete(open, asked, keys, sampling, terminal)
+    const completions = await complete(open, questions, keys, sampling, terminal)
     return { document: { completions: completions.map(toJson) } }
   },
 })
 
-type Asked = ReturnType<typeof questionOf>
+type Question = ReturnType<typeof questionOf>
 
-async function questions({ prompt, prompts }: Keys, signal: AbortSignal): Promise<Asked[]> {
-  if (prompts === undefined) return prompt.map((question: Question) => ({ question }))
-  const asked: Asked[] = []
-  for await (const row of readRows(prompts, { signal })) asked.push(questionOf(row))
-  return asked
+async function readQuestions({ prompt, prompts }: Keys, signal: AbortSignal): Promise<Question[]> {
+  if (prompts === undefined) return prompt.map((text) => ({ asked: { prompt: text } }))
+  const questions: Question[] = []
+  for await (const row of readRows(prompts, { signal })) questions.push(questionOf(row))
+  return questions
 }
 
 /** Draws all answers, printing those of a prompt once the prompts before it are answered. */
 async function complete(
   open: OpenModel,
-  asked: readonly Asked[],
+  questions: readonly Question[],
   { raw, system }: Keys,
   sampling: Partial<Sampling>,
   terminal: Terminal,
 ): Promise<Completion[]> {
   const { signal } = terminal
-  const prompts = asked.map(({ question, tools }) => ({ tokens: promptTokens(open, question, { raw, system, tools }) }))
+  const prompts = questions.map(({ asked, tools }) => ({ tokens: promptTokens(open, asked, { raw, system, tools }) }))
   const each = sampling.n ?? 1
   const done: Completion[] = new Array(prompts.length * each)
   let printed = 0

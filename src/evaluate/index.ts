@@ -14,8 +14,9 @@ export {
   normaliseAnswer,
   perplexity,
 } from './metrics.ts'
+export { type Asked, type PromptOptions, promptTokens, questionOf } from './prompt.ts'
 export { type RowTaskOptions, taskFromJsonl } from './rows.ts'
-export { type PromptOptions, promptTokens, type Question, questionOf } from './prompt.ts'
+export { type Answered, type EvaluateOptions, type Evaluation, evaluate, type Figure, loadTasks } from './run.ts'
 export { type ForwardRowsOptions, forwardRows, type ScoredRow, type ScoreOptions, type Scores, score } from './score.ts'
 export {
   type ChoiceItem,

@@ -4,9 +4,10 @@ import { isFields, keyList, toConversation, toTools } from '../data/messages.ts'
 import { atRow, type RawRow, rowError } from '../data/row.ts'
 import type { OpenModel } from '../engine/index.ts'
 import { encodePrompt, encodeText, type Message } from '../text/index.ts'
+import type { Question } from './tasks.ts'
 
 /** What a model is asked: a text, the turns of a conversation, or token ids. */
-export type Question = string | readonly Message[] | { tokens: readonly number[] }
+export type Asked = Question | { tokens: readonly number[] }
 
 export interface PromptOptions {
   /** Give texts to the model as they are, also where it has a chat template. */
@@ -23,7 +24,7 @@ export interface PromptOptions {
  */
 export function promptTokens(
   { engine, tokenizer, template }: Pick<OpenModel, 'engine' | 'tokenizer' | 'template'>,
-  question: Question,
+  asked: Asked,
   { raw = false, system, tools }: PromptOptions = {},
 ): number[] {
   const tokens = encode()
@@ -46,14 +47,14 @@ export function promptTokens(
   return tokens
 
   function encode(): number[] {
-    if (typeof question === 'object' && 'tokens' in question) return [...question.tokens]
-    if (typeof question === 'string' && (raw || !template)) return encodeText(tokenizer, question)
+    if ('tokens' in asked) return [...asked.tokens]
+    if ('prompt' in asked && (raw || !template)) return encodeText(tokenizer, asked.prompt)
     if (!template) {
       throw new HoneError('E_NO_TEMPLATE', 'the prompt is a conversation, but the model has no chat template', {
         help: 'Give the prompt as a text, or use a model that was tuned on chats.',
       })
     }
-    const turns: Message[] = typeof question === 'string' ? [{ role: 'user', content: question }] : [...question]
+    const turns: Message[] = 'prompt' in asked ? [{ role: 'user', content: asked.prompt }] : asked.messages
     const opened = system === undefined ? turns : [{ role: 'system', content: system }, ...turns]
     return encodePrompt(tokenizer, template, opened, tools && { tools })
   }
@@ -64,21 +65,21 @@ export function promptTokens(
  * `question`, `instruction`, `text`), or `tokens`.
  * @throws HoneError E_ROW_FORMAT naming file and line
  */
-export function questionOf({ value, file, line }: RawRow): { question: Question; tools?: unknown[] } {
+export function questionOf({ value, file, line }: RawRow): { asked: Asked; tools?: unknown[] } {
   return atRow({ file, line }, () => {
-    if (typeof value === 'string') return { question: value }
+    if (typeof value === 'string') return { asked: { prompt: value } }
     if (!isFields(value)) throw rowError(`the row is ${showValue(value)}, expected an object with a "prompt"`)
     const turns = turnsKey(value) ?? (Array.isArray(value.prompt) ? 'prompt' : undefined)
     if (turns) {
       const { messages, tools } = toConversation(value[turns], turns, value.tools)
       const last = messages.findLastIndex(({ role }) => role !== 'assistant')
       if (last < 0) throw rowError(`${turns} holds no turn to answer, expected one of a user`)
-      return { question: messages.slice(0, last + 1), tools }
+      return { asked: { messages: messages.slice(0, last + 1) }, tools }
     }
-    if (Array.isArray(value.tokens)) return { question: { tokens: value.tokens as number[] } }
+    if (Array.isArray(value.tokens)) return { asked: { tokens: value.tokens as number[] } }
     const key = promptKey(value) ?? (typeof value.text === 'string' ? 'text' : undefined)
     const text = key && value[key]
-    if (typeof text === 'string') return { question: text, tools: toTools(value.tools) }
+    if (typeof text === 'string') return { asked: { prompt: text }, tools: toTools(value.tools) }
     throw rowError(`the row has the keys ${keyList(value)}, expected "prompt", "messages", "text" or "tokens"`)
   })
 }
