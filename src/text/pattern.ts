@@ -60,7 +60,7 @@ const POSIX: Record<string, string> = {
 const GROUP = /\((?:\?(?:[:=!>]|<[=!]|i:))?/y
 const QUANTIFIER = /[?*+]|\{(?:\d+(?:,\d*)?|,\d+)\}/y
 /** An escape inside or outside a class: a property, a code point, or one character. */
-const ESCAPE = /\\(?:([pP])\{(\^?)([^}]+)\}|x\{([0-9a-fA-F]+)\}|(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})|([^]))/uy
+const ESCAPE = /\\(?:([pP])\{(\^?)([^}]+)\}|x\{([0-9a-fA-F]+)\}|(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})|(.))/suy
 
 const at = (pattern: RegExp, source: string, i: number): RegExpExecArray | null => {
   pattern.lastIndex = i
@@ -79,10 +79,10 @@ function translate(source: string): string {
   for (let i = 0; i < source.length; ) {
     const char = String.fromCodePoint(source.codePointAt(i) as number)
     if (char === '\\') {
-      const escape = at(ESCAPE, source, i)
-      if (!escape) throw new SyntaxError('it ends in a backslash')
-      emit(translateEscape(escape))
-      i += escape[0].length
+      const found = at(ESCAPE, source, i)
+      if (!found) throw new SyntaxError('it ends in a backslash')
+      emit(translateEscape(found))
+      i += found[0].length
     } else if (char === '[') {
       const { text, end } = translateClass(source, i)
       emit(text)
@@ -135,9 +135,9 @@ function translate(source: string): string {
 const quoted = (char: string): string => (/[\^$\\.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char)
 const quotedInClass = (char: string): string => (/[\^$\\.*+?()[\]{}|/&\-!#%,:;<=>@`~]/.test(char) ? `\\${char}` : char)
 
-function translateEscape(escape: RegExpExecArray): string {
-  const [, , , , , , char] = escape
-  if (char === undefined) return sharedEscape(escape)
+function translateEscape(found: RegExpExecArray): string {
+  const [, , , , , , char] = found
+  if (char === undefined) return sharedEscape(found)
   if (Object.hasOwn(ANCHORS, char)) return ANCHORS[char] as string
   if (/[1-9kgGKRX]/.test(char)) throw new SyntaxError(`\\${char} is not supported`)
   return setEscape(char) ?? CONTROLS[char] ?? quoted(char)
@@ -221,14 +221,14 @@ function translateClass(source: string, start: number): { text: string; end: num
 }
 
 function classCharacter(source: string, i: number): { text: string; end: number; single: boolean } {
-  const escape = at(ESCAPE, source, i)
-  if (!escape) {
+  const found = at(ESCAPE, source, i)
+  if (!found) {
     const char = String.fromCodePoint(source.codePointAt(i) ?? 0x5c)
     return { text: quotedInClass(char), end: i + char.length, single: true }
   }
-  const end = i + escape[0].length
-  const char = escape[6]
-  if (char === undefined) return { text: sharedEscape(escape), end, single: escape[1] === undefined }
+  const end = i + found[0].length
+  const char = found[6]
+  if (char === undefined) return { text: sharedEscape(found), end, single: found[1] === undefined }
   const set = setEscape(char)
   const text = set ?? (char === 'b' ? '\\x08' : (CONTROLS[char] ?? quotedInClass(char)))
   return { text, end, single: set === undefined }
