@@ -47,7 +47,7 @@ test.each([
 ])('formatDuration(%d) is %s', (value, text) => expect(formatDuration(value)).toBe(text))
 
 test('formatShare', () => {
-  expect(formatShare(0.12345)).toBe('12.3 %')
+  expect(formatShare(0.12345)).toBe('12.3\u00a0%')
   expect(formatShare(null)).toBe('–')
 })
 

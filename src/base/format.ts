@@ -44,8 +44,8 @@ export function formatDuration(seconds: number | null | undefined): string {
   return `${Math.floor(hours / 24)}d${two(hours % 24)}h`
 }
 
-/** A share from 0 to 1 as 12.3 %. */
+/** A share from 0 to 1 as 12.3 %, its space unbreakable. */
 export function formatShare(share: number | null | undefined): string {
   if (typeof share !== 'number' || !Number.isFinite(share)) return none
-  return `${(100 * share).toFixed(1)} %`
+  return `${(100 * share).toFixed(1)}\u00a0%`
 }
