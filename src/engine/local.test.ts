@@ -114,7 +114,7 @@ describe.each(Object.keys(backends))('on the %s backend', (name) => {
     ['a batch-scoped objective', spread, rows],
   ])('%s: the gradient of micro-batches is that of the big batch', async (_, how, inputs) => {
     const splits = [[inputs], [inputs.slice(0, 1), inputs.slice(1, 3), inputs.slice(3)], inputs.map((one) => [one])]
-    const found = []
+    const found: { loss: number; flat: number[] }[] = []
     for (const split of splits) {
       const trees = split.map((part) => packTree(part))
       const reference = trees.map(

@@ -4,7 +4,14 @@ import { attachLora, loadAdapter, loadModel } from '../models/index.ts'
 import type { LoraConfig, Model } from '../models/types.ts'
 import { openCpuBackend } from '../tensor/backends/cpu/index.ts'
 import { type Backend, openReferenceBackend } from '../tensor/index.ts'
-import { type ChatTemplate, loadChatTemplate, loadTokenizer, type Tokenizer } from '../text/index.ts'
+import {
+  CHATML_TEMPLATE,
+  type ChatTemplate,
+  chatTemplate,
+  loadChatTemplate,
+  loadTokenizer,
+  type Tokenizer,
+} from '../text/index.ts'
 import { type LocalEngineOptions, openLocalEngine } from './local.ts'
 import type { Engine } from './types.ts'
 
@@ -16,6 +23,8 @@ export interface OpenOptions extends Omit<LocalEngineOptions, 'tokenizer'> {
   train?: 'none' | 'full' | 'adapter'
   /** Attach a fresh adapter of this shape, where the folder holds none. */
   lora?: LoraConfig
+  /** 'chatml' or the path of a Jinja file, instead of the model's own chat template. */
+  template?: string
   /** Seed of a fresh adapter. */
   seed?: number
   backend?: 'cpu' | 'reference'
@@ -72,7 +81,7 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
   const adapterConfig = await platform().stat(joinPath(folder, 'adapter_config.json'))
   const base = adapterConfig ? await baseOfAdapter(folder, { signal, onProgress }) : folder
   const tokenizer = await loadTokenizer((await platform().stat(joinPath(folder, 'tokenizer.json'))) ? folder : base)
-  const template = (await loadChatTemplate(folder)) ?? (base === folder ? null : await loadChatTemplate(base))
+  const template = await openTemplate(options.template, [folder, base])
   const backend = await openBackend(options)
   try {
     const model = await loadModel(base, { backend, train: train === 'full' ? 'full' : 'none', onProgress, signal })
@@ -95,6 +104,16 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
     backend.close()
     throw error
   }
+}
+
+async function openTemplate(given: string | undefined, folders: string[]): Promise<ChatTemplate | null> {
+  if (given === 'chatml') return chatTemplate(CHATML_TEMPLATE)
+  if (given !== undefined) return chatTemplate(await platform().readText(given))
+  for (const folder of folders) {
+    const found = await loadChatTemplate(folder)
+    if (found) return found
+  }
+  return null
 }
 
 function openBackend({ backend, threads, onProgress }: OpenOptions): Promise<Backend> | Backend {

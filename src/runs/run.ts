@@ -122,7 +122,9 @@ const removeQuietly = (path: string): Promise<void> =>
     .remove(path)
     .catch(() => {})
 
-function refuseExisting({ out }: RunPaths, found: Found, { resume, overwrite }: RunOptions): void {
+type Permission = Pick<RunOptions, 'resume' | 'overwrite'>
+
+function refuseExisting({ out }: RunPaths, found: Found, { resume, overwrite }: Permission): void {
   if (found === 'nothing' || (found === 'run' && (resume || overwrite))) return
   if (found === 'run') {
     throw new HoneError('E_EXISTS', `${out} already holds a run`, {
@@ -132,6 +134,15 @@ function refuseExisting({ out }: RunPaths, found: Found, { resume, overwrite }: 
   throw new HoneError('E_EXISTS', `${out} is not empty and holds no run of hone`, {
     help: `Choose another output folder${overwrite ? ': --overwrite replaces only what hone wrote' : ''}.`,
   })
+}
+
+/**
+ * Refuses an output folder that `createRun` would refuse, before anything costly is done for it.
+ * @throws E_EXISTS
+ */
+export async function checkOutput(out: string, options: Permission): Promise<void> {
+  const paths = runPaths(out)
+  refuseExisting(paths, await inspect(paths), options)
 }
 
 const defaultKeep = 2

@@ -1,4 +1,8 @@
 export { type DpoConfig, dpoConfig, type SftConfig, sftConfig, trainKeys } from './config.ts'
+export { dpo } from './dpo.ts'
 export { type DriveOptions, type DriveResult, drive } from './drive.ts'
 export type { EvalEvent, SampleEvent, StepEvent, TrainEvent, Training, WarningEvent } from './events.ts'
+export { cachedReference, liveReference } from './reference.ts'
+export type { TrainHooks, TrainResult, TrainTarget } from './run.ts'
+export { sft } from './sft.ts'
 export { createTrainer, type ReferenceReader, type TrainData, type TrainerOptions } from './trainer.ts'

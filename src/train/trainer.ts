@@ -3,14 +3,12 @@ import { packTree, type RowInput } from '../batch/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { countUnits, evaluateObjective, type Objective } from '../objectives/index.ts'
 import { openReferenceBackend, type ScheduleConfig, scheduleFactor } from '../tensor/index.ts'
-import type { EvalEvent, StepEvent, TrainEvent, Training } from './events.ts'
+import type { EvalEvent, StepEvent, TrainEvent, Training, WarningEvent } from './events.ts'
 
 /** Encoded rows in some order: all that a trainer knows of data. */
 export interface TrainData {
-  readonly length: number
-  /** The rows of update `index` (from 0), in micro-batches that fit the token budget, and how far the epochs are then. */
-  update(index: number): { micros: number[][]; epoch: number }
-  row(index: number): Promise<RowInput>
+  /** The rows of update `index` (from 0), in micro-batches, and how many epochs are done after it. */
+  update(index: number): Promise<{ micros: RowInput[][]; epoch: number }>
 }
 
 /** Gives the reference model's log-probs of a micro-batch's targets. */
@@ -30,6 +28,8 @@ export interface TrainerOptions<P extends Record<string, number>> {
   reference?: ReferenceReader
   /** Rows held out, already in micro-batches. */
   evaluation?: { micros: RowInput[][]; every: number | null; reference?: ReferenceReader }
+  /** What there is to say of the data before the first update. */
+  warnings?: WarningEvent[]
   /** Writes the result. */
   finish(folder: string): Promise<void>
   close(): Promise<void>
@@ -48,11 +48,10 @@ export function createTrainer<P extends Record<string, number>>(options: Trainer
 
   async function update(signal?: AbortSignal): Promise<StepEvent> {
     const began = platform().elapsed()
-    const { micros, epoch } = data.update(step)
-    const rows = await Promise.all(micros.map((indices) => Promise.all(indices.map((index) => data.row(index)))))
-    const trees = rows.map((micro) => packTree(micro))
+    const { micros, epoch } = await data.update(step)
+    const trees = micros.map((rows) => packTree(rows))
     const reference: Float32Array[] = []
-    for (const micro of rows) if (options.reference) reference.push(await options.reference(micro))
+    for (const micro of micros) if (options.reference) reference.push(await options.reference(micro))
     const [low, high] = draws.words(step)
     const { loss, metrics } = await engine.forwardBackward(trees, {
       objective,
@@ -105,6 +104,7 @@ export function createTrainer<P extends Record<string, number>>(options: Trainer
       return owed
     },
     async *run({ signal } = {}): AsyncGenerator<TrainEvent> {
+      if (step === 0) yield* options.warnings ?? []
       while (step < totalSteps) {
         throwIfAborted(signal)
         const event = await update(signal)

@@ -1,0 +1,140 @@
+import { platform } from '../base/index.ts'
+import type { DataSource, ObjectiveKind } from '../data/index.ts'
+import { type OpenModel, openModel } from '../engine/index.ts'
+import { exportHuggingFace, exportPeft } from '../export/index.ts'
+import type { Objective } from '../objectives/index.ts'
+import { checkOutput, createRun } from '../runs/index.ts'
+import type { learningRates, SftConfig } from './config.ts'
+import { type DriveResult, drive } from './drive.ts'
+import type { TrainEvent } from './events.ts'
+import { type PreparedRows, prepareRows } from './rows.ts'
+import { createTrainer, type ReferenceReader } from './trainer.ts'
+
+/** What every training is called with besides its keys. */
+export interface TrainTarget {
+  /** A folder, a hub id, or a shipped model's name. */
+  model: string
+  /** Files, a hub id, or rows in memory. */
+  data: DataSource
+  /** The folder that will hold the result and, under `run/`, the run. */
+  out: string
+  resume?: boolean
+  overwrite?: boolean
+}
+
+export interface TrainHooks {
+  /** When it fires, the update under way is left out, a checkpoint is written and the result says `interrupted`. */
+  signal?: AbortSignal
+  onEvent?: (event: TrainEvent) => void
+  /** Lines about what comes before the first update. */
+  onProgress?: (line: string) => void
+}
+
+export interface TrainResult extends DriveResult {
+  /** The run's own folder. */
+  run: string
+}
+
+export interface Plan<P extends Record<string, number>> {
+  target: TrainTarget
+  config: SftConfig & Record<string, unknown>
+  hooks: TrainHooks
+  objective: Objective<P>
+  params: P
+  dataKind: ObjectiveKind
+  /** Default peak rates, by what learns. */
+  rates: (typeof learningRates)[keyof typeof learningRates]
+  /** Makes the reader of reference log-probs, where the objective needs them, and what to close after. */
+  reference?: (opened: OpenModel, rows: PreparedRows) => Promise<{ read: ReferenceReader; close?: () => Promise<void> }>
+}
+
+/**
+ * A training from its names to its result: opens the model, looks through the data, opens the run folder, and drives the
+ * trainer. Whatever is wrong with the input is found before the run folder is made.
+ */
+export async function runTraining<P extends Record<string, number>>(plan: Plan<P>): Promise<TrainResult> {
+  const { target, config, hooks, objective, params } = plan
+  const { signal, onProgress } = hooks
+  await checkOutput(target.out, target)
+  await using closers = new AsyncDisposableStack()
+  const opened = closers.use(await openModel(target.model, openOptions(plan)))
+  const { model, engine, tokenizer } = opened
+  const maxLength = config.maxLength ?? model.config.contextLength
+  const context = { tokenizer, template: opened.template, vocabSize: model.config.vocabSize, maxLength }
+  const rows = await prepareRows({ data: target.data, config, objective: plan.dataKind, context, signal, onProgress })
+  closers.defer(rows.close)
+  const reference = await plan.reference?.(opened, rows)
+  if (reference?.close) closers.defer(reference.close)
+
+  const learningRate = config.learningRate ?? plan.rates[config.adapter ?? 'full']
+  const run = closers.use(
+    await createRun<TrainEvent>(target.out, {
+      kind: objective.id,
+      config: { ...describeTarget(target), ...config, learningRate, maxLength, parameters: learningSize(opened) },
+      environment: { ...engine.hardware, node: platform().name, arch: platform().arch },
+      resume: target.resume,
+      overwrite: target.overwrite,
+    }),
+  )
+  const training = createTrainer({
+    engine,
+    objective,
+    params,
+    data: rows.train,
+    totalSteps: rows.totalSteps,
+    learningRate,
+    schedule: { kind: config.schedule, warmup: config.warmup, floor: 0, decay: 0.2 },
+    seed: config.seed,
+    dropout: config.adapter !== null && config.dropout > 0,
+    reference: reference?.read,
+    evaluation: rows.evaluation
+      ? { micros: rows.evaluation, every: config.evalEvery, reference: reference?.read }
+      : undefined,
+    warnings: rows.warnings,
+    finish: (folder) => writeResult(opened, folder, config),
+    close: async () => {},
+  })
+  closers.defer(() => training.close())
+  const result = await drive(training, {
+    run,
+    saveEvery: config.saveEvery,
+    saveSeconds: config.saveSeconds,
+    patience: config.patience,
+    result: config.keepBest ? 'best' : 'last',
+    signal,
+    onEvent: hooks.onEvent,
+  })
+  return { ...result, run: run.folder }
+}
+
+function openOptions<P extends Record<string, number>>({ config, hooks }: Plan<P>) {
+  const { rank, alpha, dropout, targets, rsLora } = config
+  const { optimizer: kind, weightDecay, clip, momentum, beta1, beta2, eps } = config
+  return {
+    train: config.adapter ? ('adapter' as const) : ('full' as const),
+    lora: config.adapter ? { rank, alpha, dropout, targets, rsLora } : undefined,
+    seed: config.seed,
+    precision: config.precision,
+    checkpoint: config.checkpoint,
+    threads: config.threads ?? undefined,
+    template: config.template ?? undefined,
+    optimizer: { kind, weightDecay, clip, momentum, beta1, beta2, eps },
+    signal: hooks.signal,
+    onProgress: hooks.onProgress,
+  }
+}
+
+/** Model and data as the record names them: rows in memory by their number and content. */
+function describeTarget({ model, data }: TrainTarget): Record<string, unknown> {
+  if (typeof data === 'string') return { model, data }
+  const hash = platform().sha256().update(JSON.stringify(data)).digest()
+  return { model, data: `${data.length} rows in memory, sha256 ${hash.slice(0, 16)}` }
+}
+
+const learningSize = ({ model }: OpenModel) => model.trainable().reduce((sum, { size }) => sum + size, 0)
+
+async function writeResult({ model, tokenizer, base }: OpenModel, folder: string, config: SftConfig): Promise<void> {
+  if (model.adapter) await exportPeft(model, folder, { base, tokenizerFiles: tokenizer.files() })
+  else
+    await exportHuggingFace(model, folder, { dtype: config.saveDtype ?? undefined, tokenizerFiles: tokenizer.files() })
+}
