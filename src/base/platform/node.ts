@@ -147,6 +147,17 @@ export const nodePlatform: Platform = {
       await fs.rename(from, to)
       await syncFolder(parentPath(to))
     }),
+  link: (target, path) =>
+    guarded(path, async () => {
+      try {
+        await fs.symlink(target, path)
+        return true
+      } catch (error) {
+        const code = (error as { code?: string }).code ?? ''
+        if (['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(code)) return false
+        throw error
+      }
+    }),
   remove: (path) => guarded(path, () => fs.rm(path, { recursive: true, force: true })),
   createExclusive: (path, content) =>
     guarded(path, async () => {

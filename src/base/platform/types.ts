@@ -26,6 +26,8 @@ export interface Platform {
   makeFolder(path: string): Promise<void>
   /** Renames a file or folder, replacing a file; fsyncs the folder that receives it. */
   rename(from: string, to: string): Promise<void>
+  /** Makes `path` a symbolic link to `target`, which is relative to the folder of `path`; false where the system makes none. */
+  link(target: string, path: string): Promise<boolean>
   /** Removes a file or a folder with all it holds; what is not there is no error. */
   remove(path: string): Promise<void>
   /** Creates the file with this content, or returns false if it exists: the primitive under locks. */
