@@ -81,7 +81,7 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
   const adapterConfig = await platform().stat(joinPath(folder, 'adapter_config.json'))
   const base = adapterConfig ? await baseOfAdapter(folder, { signal, onProgress }) : folder
   const tokenizer = await loadTokenizer((await platform().stat(joinPath(folder, 'tokenizer.json'))) ? folder : base)
-  const template = await openTemplate(options.template, [folder, base])
+  const template = await openTemplate(options.template, [folder, base], tokenizer)
   const backend = await openBackend(options)
   try {
     const model = await loadModel(base, { backend, train: train === 'full' ? 'full' : 'none', onProgress, signal })
@@ -106,9 +106,17 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
   }
 }
 
-async function openTemplate(given: string | undefined, folders: string[]): Promise<ChatTemplate | null> {
-  if (given === 'chatml') return chatTemplate(CHATML_TEMPLATE)
-  if (given !== undefined) return chatTemplate(await platform().readText(given))
+async function openTemplate(
+  given: string | undefined,
+  folders: string[],
+  { bos, eos, tokenOf }: Tokenizer,
+): Promise<ChatTemplate | null> {
+  const tokens = {
+    ...(bos !== null && { bos_token: tokenOf(bos) }),
+    ...(eos !== null && { eos_token: tokenOf(eos) }),
+  }
+  if (given === 'chatml') return chatTemplate(CHATML_TEMPLATE, { tokens, stopTokens: ['<|im_end|>'] })
+  if (given !== undefined) return chatTemplate(await platform().readText(given), { tokens })
   for (const folder of folders) {
     const found = await loadChatTemplate(folder)
     if (found) return found
