@@ -125,7 +125,7 @@ function toContent(value: unknown, name: string): Content {
       throw rowError(`${at} is ${showValue(part)}, expected a part {"type": "text", "text"}`)
     if (type === 'text') content.text += text
     else if (type === 'reasoning') content.reasoning = (content.reasoning ?? '') + text
-    else if (type === 'tool_call') content.calls.push(...parseCalls(text, at))
+    else if (type === 'tool_call' || type === 'tool_calls') content.calls.push(...parseCalls(text, at))
     else if (type === 'tools') content.tools = toTools(text)
     else
       throw rowError(`${at} is a part of type ${showValue(type)}, expected text: only text can be learnt from so far`)

@@ -24,8 +24,8 @@ export function toAnswer(value: unknown, name: string): { answer: Answer; tools?
 const turn = (role: 'user' | 'assistant', content: string): Message[] => [{ role, content }]
 
 /**
- * Brings prompt and answers to one form: all text, or all turns. Where the answers repeat the prompt (the form of
- * UltraFeedback and of HH-RLHF) it is cut from them; where no prompt is given it is what they begin with alike.
+ * Brings prompt and answers to one form: all text, or all turns. Where turns repeat those of the prompt (the form of
+ * UltraFeedback) they are cut from the answers; where no prompt is given it is what the answers begin with alike.
  *
  * Without `chat`, texts stay text, save dialogues in the form of HH-RLHF, which become turns; with `chat: true` every text
  * becomes a turn, with `false` none does.
@@ -49,10 +49,8 @@ export function sharePrompt(prompt: Answer | undefined, answers: Answer[], chat?
 }
 
 function shareText(prompt: string | undefined, answers: string[]): { prompt: string; answers: string[] } {
-  if (prompt !== undefined) {
-    const repeated = prompt !== '' && answers.every((answer) => answer.startsWith(prompt))
-    return { prompt, answers: repeated ? answers.map((answer) => answer.slice(prompt.length)) : answers }
-  }
+  // Answers that happen to begin with the prompt's words are not taken for a repetition of it.
+  if (prompt !== undefined) return { prompt, answers }
   let length = 0
   const shortest = Math.min(...answers.map((answer) => answer.length))
   while (length < shortest && answers.every((answer) => answer[length] === answers[0][length])) length++
