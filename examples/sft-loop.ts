@@ -63,7 +63,8 @@ for (let step = 1; step <= steps; step++) {
 
   // loss = −mean log p. Its derivative by each log-prob is −1/P: that is what goes back through the model.
   const count = batch.targets.length
-  const loss = -(await learnt.read()).reduce((sum: number, value: number) => sum + value, 0) / count
+  const values = Float64Array.from(await learnt.read())
+  const loss = -values.reduce((sum, value) => sum + value, 0) / count
   scope.backward(learnt, scope.from(new Float32Array(count).fill(-1 / count)))
 
   // One update, clipped to a gradient of norm 1; it clears the gradients.
