@@ -5,6 +5,7 @@ import type { Terminal } from './terminal.ts'
 /** The keys of every verb that opens a model. */
 export const modelKeys = {
   model: z.string().describe('a folder, a hub id owner/name, or tiny'),
+  template: z.string().optional().describe("'chatml', or a Jinja file; the model's own unless given"),
   seed: z.int().nonnegative().default(0).describe('of everything that is drawn'),
   precision: z.enum(['f32', 'bf16']).default('f32').describe('of matrix products; sums are f32'),
   threads: z.int().positive().nullable().default(null).describe('of the kernels; all cores unless given'),
@@ -15,8 +16,8 @@ type ModelKeys = z.output<z.ZodObject<typeof modelKeys>>
 
 /** Opens the model of a verb and tells of what takes long: compiling, fetching, reading. */
 export async function openForVerb(keys: ModelKeys, terminal: Terminal, more: OpenOptions = {}): Promise<OpenModel> {
-  const { model, precision, threads, backend } = keys
-  const settings = { precision, backend, threads: threads ?? undefined, signal: terminal.signal }
+  const { model, template, precision, threads, backend } = keys
+  const settings = { template, precision, backend, threads: threads ?? undefined, signal: terminal.signal }
   const open = await openModel(model, { ...settings, onProgress: (line) => terminal.status(line), ...more })
   terminal.status('')
   return open

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { formatDuration, formatNumber, HoneError, platform } from '../base/index.ts'
+import { textTable } from '../report/index.ts'
 import { listRuns, type RunSummary } from '../runs/index.ts'
-import { table } from './terminal.ts'
 import { verb } from './verb.ts'
 
 const options = z.strictObject({
@@ -35,7 +35,7 @@ export default verb({
       age(created),
     ])
     if (rows.length === 0) terminal.print(`no runs in ${folders.join(', ')}`)
-    else for (const line of table(['run', 'kind', 'state', 'steps', 'loss', 'age'], rows)) terminal.print(line)
+    else terminal.print(textTable([['run', 'kind', 'state', 'steps', 'loss', 'age'], ...rows]))
     for (const { out, fault } of found) if (fault) terminal.warn(`${out}: ${fault}`)
     const runs = found.map(({ out, step, ...rest }) => ({ run: out, ...rest, steps: step }))
     return { document: { runs } }

@@ -59,18 +59,3 @@ export function openTerminal(options: TerminalOptions): Terminal {
     status: (line) => draw(line.slice(0, Math.max(0, (width() ?? 80) - 1))),
   }
 }
-
-/** A table with its columns lined up; numbers (cells that begin with a digit or a sign) to the right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const all = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)))
-  const isNumeric = head.map(
-    (_, column) => rows.length > 0 && rows.every((row) => /^([-+]?[\d.]|–$)/.test(row[column])),
-  )
-  return all.map((row) =>
-    row
-      .map((cell, column) => (isNumeric[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column])))
-      .join('  ')
-      .trimEnd(),
-  )
-}

@@ -1,5 +1,13 @@
 export { type LocalEngineOptions, openLocalEngine } from './local.ts'
-export { type OpenModel, type OpenOptions, openModel, type Progress, resolveModel, shippedModels } from './open.ts'
+export {
+  type OpenModel,
+  type OpenOptions,
+  openModel,
+  openText,
+  type Progress,
+  resolveModel,
+  shippedModels,
+} from './open.ts'
 export type {
   CallOptions,
   Engine,

@@ -74,14 +74,22 @@ export async function resolveModel(
   })
 }
 
-/** Opens a model by name, with its tokenizer and chat template, on a backend of its own that `close` frees. */
-export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
-  const { train = 'none', signal, onProgress } = options
+/** The part of a model that reads and writes text, without its weights: for looking at data. */
+export async function openText(
+  name: string,
+  { template: given, signal, onProgress }: Pick<OpenOptions, 'template' | 'signal' | 'onProgress'> = {},
+): Promise<Pick<OpenModel, 'tokenizer' | 'template' | 'folder' | 'base'>> {
   const folder = await resolveModel(name, { signal, onProgress })
   const adapterConfig = await platform().stat(joinPath(folder, 'adapter_config.json'))
   const base = adapterConfig ? await baseOfAdapter(folder, { signal, onProgress }) : folder
   const tokenizer = await loadTokenizer((await platform().stat(joinPath(folder, 'tokenizer.json'))) ? folder : base)
-  const template = await openTemplate(options.template, [folder, base], tokenizer)
+  return { tokenizer, template: await openTemplate(given, [folder, base], tokenizer), folder, base }
+}
+
+/** Opens a model by name, with its tokenizer and chat template, on a backend of its own that `close` frees. */
+export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
+  const { train = 'none', signal, onProgress } = options
+  const { folder, base, tokenizer, template } = await openText(name, options)
   const backend = await openBackend(options)
   try {
     const model = await loadModel(base, { backend, train: train === 'full' ? 'full' : 'none', onProgress, signal })
@@ -92,7 +100,7 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
         { help: 'These files belong to different models: copy the tokenizer of this one beside its weights.' },
       )
     }
-    if (adapterConfig) await loadAdapter(model, folder)
+    if (folder !== base) await loadAdapter(model, folder)
     else if (train === 'adapter' && options.lora) attachLora(model, options.lora, { seed: options.seed ?? 0 })
     const engine = openLocalEngine(model, { ...options, tokenizer })
     const close = async () => {

@@ -32,7 +32,7 @@ export interface Answered {
   score: number
 }
 
-export interface Evaluation {
+export interface EvaluateResult {
   tasks: Record<string, Figure>
   /** By task the score of every item, in an order that depends on the seed alone: two models can be compared item by item. */
   scores: Record<string, number[]>
@@ -66,16 +66,17 @@ interface Judging {
 /**
  * Measures a model on tasks: drawn answers (greedy) by a verifier, multiple choice by likelihood, perplexity. Questions go
  * through the model's chat template, or as plain text where it has none. Intervals are percentile bootstraps over items.
+ * @param tasks task values or names, see `loadTasks`
  * @throws HoneError E_TASK for two tasks of one name, E_TOO_LONG, E_ABORTED
  */
 export async function evaluate(
   open: Opened,
-  tasks: readonly Task[],
+  tasks: readonly (string | Task)[],
   options: EvaluateOptions = {},
-): Promise<Evaluation> {
+): Promise<EvaluateResult> {
   const { seed = 0, signal, onProgress } = options
-  const result: Evaluation = { tasks: {}, scores: {}, samples: [] }
-  for (const one of tasks) {
+  const result: EvaluateResult = { tasks: {}, scores: {}, samples: [] }
+  for (const one of await loadTasks(tasks)) {
     const { id, defaultItems } = one
     if (Object.hasOwn(result.tasks, id)) throw new HoneError('E_TASK', `the task ${id} is given twice`)
     const onDone = (done: number, total: number) => onProgress?.({ task: id, done, total })
@@ -91,9 +92,13 @@ export async function evaluate(
  * Tasks by name: those that come with the project, and .jsonl files of rows (see `taskFromJsonl`).
  * @throws HoneError E_TASK, E_NOT_FOUND, E_TASK_ROW
  */
-export async function loadTasks(names: readonly string[]): Promise<Task[]> {
+export async function loadTasks(names: readonly (string | Task)[]): Promise<Task[]> {
   const found: Task[] = []
   for (const name of names) {
+    if (typeof name !== 'string') {
+      found.push(name)
+      continue
+    }
     const isFile = name.endsWith('.jsonl') || (await platform().stat(name))?.kind === 'file'
     found.push(isFile ? taskFromJsonl(name, await platform().readText(name)) : task(name))
   }

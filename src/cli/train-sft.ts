@@ -1,0 +1,12 @@
+import { sft, sftConfig } from '../train/index.ts'
+import { mainKeys, train, trainingKeys, trainingPlaceholders } from './train.ts'
+import { verb } from './verb.ts'
+
+export default verb({
+  summary: 'tune a model on demonstrations: chats, prompts with completions, or plain text',
+  options: sftConfig.extend(trainingKeys),
+  main: mainKeys,
+  placeholders: trainingPlaceholders,
+  example: 'hone train sft --model tiny --data chats.jsonl --out runs/sft learningRate=1e-3',
+  run: (options, terminal) => train('sft', options, (hooks) => sft(options, hooks), terminal),
+})

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { formatCount, formatDuration, formatNumber, platform } from '../base/index.ts'
+import { advanceProgress, type Progress, progressLine, startProgress } from '../report/index.ts'
+import type { TrainEvent, TrainHooks, TrainResult } from '../train/index.ts'
+import type { Terminal } from './terminal.ts'
+import type { Json, Outcome } from './verb.ts'
+
+/** What a training needs beside its keys. */
+export const trainingKeys = {
+  model: z.string().describe('a folder, a hub id owner/name, or tiny'),
+  data: z.union([z.string(), z.array(z.string())]).describe('a file, a folder or a hub id; may be given several times'),
+  out: z.string().describe("folder for the result and the run's own files"),
+  resume: z.boolean().default(false).describe('go on where an earlier run of this folder stopped'),
+  overwrite: z.boolean().default(false).describe('replace an earlier run of this folder'),
+} as const
+
+export const mainKeys = ['model', 'data', 'out', 'adapter', 'resume', 'overwrite', 'seed'] as const
+export const trainingPlaceholders = { model: 'MODEL', data: 'FILE', out: 'DIR' } as const
+
+/** Seconds between two lines of progress where the output is no terminal. */
+const lineSeconds = 5
+
+interface Length {
+  steps: number | null
+  epochs: number
+}
+
+/** Runs a training with its progress on stderr and its result on stdout. */
+export async function train(
+  kind: string,
+  options: Length,
+  work: (hooks: TrainHooks) => Promise<TrainResult>,
+  terminal: Terminal,
+): Promise<Outcome> {
+  const { signal } = terminal
+  signal.addEventListener('abort', () => terminal.warn('stopping after a checkpoint; Ctrl-C again stops at once'), {
+    once: true,
+  })
+  const onProgress = (line: string) => (terminal.columns === null ? terminal.note(line) : terminal.status(line))
+  const result = await work({ signal, onEvent: showEvents(kind, options, terminal), onProgress })
+  terminal.status('')
+  const { run, steps, loss, tokens, seconds, tokensPerSecond, out, interrupted, alreadyFinished } = result
+  if (interrupted) {
+    terminal.warn(`stopped after update ${steps}; the same command with --resume goes on from there`)
+  } else if (alreadyFinished) terminal.note(`${out} had already ended: nothing was done`)
+  const speed = `${formatCount(tokensPerSecond)} tokens/s`
+  terminal.print(`${steps} updates, loss ${formatNumber(loss)}, ${formatDuration(seconds)}, ${speed}`)
+  if (!interrupted) terminal.print(out)
+  const document: Json = { run, steps, loss, tokens, seconds, tokens_per_second: tokensPerSecond, out, interrupted }
+  return { document, exitCode: interrupted ? 130 : 0 }
+}
+
+/** One live line on a terminal; elsewhere a line now and then. */
+function showEvents(kind: string, { steps, epochs }: Length, terminal: Terminal): (event: TrainEvent) => void {
+  let progress: Progress | null = null
+  let begun = platform().elapsed()
+  let saidAt = Number.NEGATIVE_INFINITY
+  return (event) => {
+    const now = platform().elapsed()
+    if (event.type === 'warning') {
+      terminal.warn(`warning: ${event.message}${event.count ? ` (${event.count} times)` : ''}`)
+      return
+    }
+    if (event.type === 'step' && !progress) {
+      begun = now - event.seconds
+      const total = steps ?? Math.ceil((event.step * epochs) / event.epoch - 1e-6)
+      progress = startProgress(kind, Math.max(total, event.step), event.step - 1)
+    }
+    if (!progress) return
+    progress = advanceProgress(progress, event, now - begun)
+    if (terminal.columns !== null) {
+      terminal.status(progressLine(progress, terminal.columns - 1))
+      return
+    }
+    const isLast = progress.step === progress.totalSteps
+    if (event.type !== 'eval' && !isLast && now - saidAt < lineSeconds) return
+    saidAt = now
+    terminal.note(progressLine(progress, 160))
+  }
+}
