@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { faultyPlatform } from '../../test/faults.ts'
 import { type MemoryPlatform, memoryPlatform } from '../../test/memory.ts'
 import { joinPath, platform, setPlatform } from '../base/index.ts'
 import { differingKeys } from './config.ts'
@@ -180,6 +181,26 @@ describe('checkpoints', () => {
     expect(again.latest?.cursor).toEqual({ n: 1 })
     expect(await platform().readText(joinPath(again.latest!.folder, 'weights'))).toBe('later')
     await again.close()
+  })
+
+  test('one that is being replaced is there, old or new, after a crash at any operation', async () => {
+    for (let failAt = 1; ; failAt++) {
+      disk = memoryPlatform()
+      const faulty = faultyPlatform(disk, { failAt, mode: 'crash', cut: 0.5 })
+      setPlatform(faulty)
+      let first = Number.POSITIVE_INFINITY
+      try {
+        await using run = await begin([3])
+        first = faulty.operations.length
+        await run.saveCheckpoint(3, save('later'))
+      } catch {}
+      setPlatform(disk)
+      if (faulty.operations.length < failAt) break
+      if (failAt <= first) continue
+      await using again = await createRun(out, { ...options, resume: true })
+      expect(again.latest?.step, faulty.operations.at(-1)).toBe(3)
+      expect(['w3', 'later']).toContain(await platform().readText(joinPath(again.latest!.folder, 'weights')))
+    }
   })
 
   test('one whose writing fails leaves no trace', async () => {

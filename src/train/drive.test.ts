@@ -160,6 +160,18 @@ describe('after the end', () => {
     expect((await readRun(out)).config).toEqual(long)
   })
 
+  test('more steps that are interrupted in turn are no finished run', async () => {
+    const long = { ...config, steps: 11 }
+    await session()
+    const stop = new AbortController()
+    const onEvent = (event: TrainEvent) => event.type === 'step' && event.step === 9 && stop.abort()
+    const given = { training: fakeTraining({ totalSteps: 11 }), config: long, resume: true }
+    expect(await session({ ...given, signal: stop.signal, onEvent })).toMatchObject({ interrupted: true, steps: 9 })
+    expect((await readRun(out)).state).toBe('interrupted')
+    const last = await session({ ...given, training: fakeTraining({ totalSteps: 11 }) })
+    expect(last).toMatchObject({ steps: 11, alreadyFinished: false })
+  })
+
   test('overwrite starts anew and leaves what is not ours', async () => {
     await session()
     await disk.writeAtomic(`${out}/mine.txt`, 'keep')
@@ -218,6 +230,24 @@ describe('stopping', () => {
     expect(await session({ resume: true })).toMatchObject({ steps: 7 })
   })
 
+  test('a stop before the first update keeps nothing, so what was warned of is not said twice', async () => {
+    const warned = () => {
+      const training = fakeTraining()
+      const inner = training.run
+      training.run = async function* (options) {
+        if (training.step === 0) yield { type: 'warning', code: 'W_ROWS', message: 'rows were dropped', count: 2 }
+        yield* inner(options)
+      }
+      return training
+    }
+    const whole = await unbroken({ training: warned() })
+    const stop = new AbortController()
+    await session({ training: warned(), signal: stop.signal, onEvent: () => stop.abort() })
+    expect((await readRun(out)).checkpoints).toEqual([])
+    await session({ training: warned(), resume: true })
+    expect(outcome(disk)).toEqual(whole)
+  })
+
   test('a non-finite loss keeps the last good checkpoint and is on the record', async () => {
     const error = await session({ training: fakeTraining({ nonFiniteAt: 6 }) }).catch((thrown) => thrown)
     expect(error.code).toBe('E_NON_FINITE')
@@ -229,6 +259,17 @@ describe('stopping', () => {
     expect(outcome(disk)['run/events.jsonl']).toBe((await unbroken())['run/events.jsonl'])
   })
 })
+
+/** Where a resume would go on from, seen on a copy of the disk. */
+async function latestStep(): Promise<number> {
+  setPlatform(disk.copy())
+  try {
+    await using run = await createRun<TrainEvent>(out, { kind: 'sft', config, resume: true })
+    return run.latest?.step ?? 0
+  } finally {
+    setPlatform(disk)
+  }
+}
 
 describe('faults', () => {
   const operationsOf = async (options: Session = {}) => {
@@ -246,9 +287,13 @@ describe('faults', () => {
       for (let failAt = 1; failAt <= operations.length; failAt++) {
         disk = memoryPlatform()
         setPlatform(disk)
-        const broken = await thrownBy(session({ on: faultyPlatform(disk, { failAt, mode: 'crash', cut }) }))
+        const on = faultyPlatform(disk, { failAt, mode: 'crash', cut })
+        const broken = await thrownBy(session({ on }))
         // Only the lock, given back last, is not missed when it fails.
         if (failAt < operations.length) expect(broken, operations[failAt - 1]).toBeInstanceOf(Crash)
+        const finished = on.operations.slice(0, failAt - 1).filter((line) => /new-step-\d+ → /.test(line))
+        const kept = Number(/\d+$/.exec(finished.at(-1) ?? '')?.[0] ?? 0)
+        expect(await latestStep(), operations[failAt - 1]).toBeGreaterThanOrEqual(kept)
         await session({ resume: true })
         expect(outcome(disk), operations[failAt - 1]).toEqual(whole)
       }

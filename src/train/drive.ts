@@ -172,8 +172,9 @@ function openSession(training: Training, options: DriveOptions, progress: Progre
       // What is still to come of the same update is waited for: one checkpoint serves both reasons.
       if ((isBest || isDue) && !training.owed) await save()
     },
+    /** Before the first update there is nothing to keep: a resume begins anew. */
     async saveIfNew(): Promise<void> {
-      if (isNew) await save()
+      if (isNew && progress.steps > 0) await save()
     },
     /** The error to end with: a non-finite loss is put on the record and told where to go on from. */
     async fail(error: unknown): Promise<unknown> {
