@@ -15,7 +15,7 @@ import { evaluate } from 'hone-lm/evaluate'
 import { exportHuggingFace } from 'hone-lm/export'
 import { initModel } from 'hone-lm/models'
 import { sft as likelihood } from 'hone-lm/objectives'
-import { openCpuBackend } from 'hone-lm/tensor'
+import { openBackend } from 'hone-lm/tensor'
 import { CHATML_TEMPLATE, tokenizerFromJson, trainBpe } from 'hone-lm/text'
 import { dpo, sft } from 'hone-lm/train'
 
@@ -66,7 +66,7 @@ const config = {
   eos_token_id: [0, 2],
   torch_dtype: 'float32',
 }
-const backend = await openCpuBackend({ onProgress: say })
+const backend = await openBackend({ onProgress: say })
 const model = initModel(config, { backend, seed })
 const engine = openLocalEngine(model, { precision: 'bf16', optimizer: { weightDecay: 0.1, beta2: 0.95 } })
 

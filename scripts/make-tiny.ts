@@ -11,8 +11,7 @@ import { exportHuggingFace } from '../src/export/index.ts'
 import { readRows } from '../src/formats/index.ts'
 import { initModel } from '../src/models/index.ts'
 import { sft } from '../src/objectives/index.ts'
-import { openCpuBackend } from '../src/tensor/backends/cpu/index.ts'
-import { scheduleFactor } from '../src/tensor/index.ts'
+import { openBackend, scheduleFactor } from '../src/tensor/index.ts'
 import { tokenizerFromJson, trainBpe } from '../src/text/index.ts'
 import { naturalPassages, tinyCorpus } from './tiny/mix.ts'
 
@@ -83,7 +82,7 @@ const tokenizer = tokenizerFromJson(tokenizerJson, {
   pad_token: '<|endoftext|>',
 })
 
-const backend = await openCpuBackend({ onProgress: say })
+const backend = await openBackend({ onProgress: say })
 const model = initModel(config, { backend, seed })
 const size = [...model.parameters.values()].reduce((sum, parameter) => sum + parameter.size, 0)
 say(`${(size / 1e6).toFixed(2)} M parameters`)

@@ -7,8 +7,7 @@ import { packTree, type RowInput, type TokenTree } from '../batch/index.ts'
 import type { Completion } from '../generate/index.ts'
 import { initModel } from '../models/index.ts'
 import { dpo, type Objective, objective, sft } from '../objectives/index.ts'
-import { openCpuBackend } from '../tensor/backends/cpu/index.ts'
-import { type Backend, mul, neg, openReferenceBackend, scale, sub, sum } from '../tensor/index.ts'
+import { type Backend, mul, neg, openBackend, openReferenceBackend, scale, sub, sum } from '../tensor/index.ts'
 import { type Engine, openLocalEngine } from './index.ts'
 
 const config = {
@@ -58,7 +57,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const backends: Record<string, () => Promise<Backend>> = {
   reference: async () => openReferenceBackend(),
-  cpu: () => openCpuBackend({ threads: 1 }),
+  cpu: () => openBackend({ threads: 1 }),
 }
 
 async function withEngine<T>(

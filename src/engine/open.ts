@@ -2,8 +2,7 @@ import { baseName, HoneError, isAbsolute, joinPath, platform } from '../base/ind
 import { resolveHub } from '../formats/index.ts'
 import { attachLora, loadAdapter, loadModel } from '../models/index.ts'
 import type { LoraConfig, Model } from '../models/types.ts'
-import { openCpuBackend } from '../tensor/backends/cpu/index.ts'
-import { type Backend, openReferenceBackend } from '../tensor/index.ts'
+import { type BackendOptions, openBackend } from '../tensor/index.ts'
 import {
   CHATML_TEMPLATE,
   type ChatTemplate,
@@ -27,7 +26,7 @@ export interface OpenOptions extends Omit<LocalEngineOptions, 'tokenizer'> {
   template?: string
   /** Seed of a fresh adapter. */
   seed?: number
-  backend?: 'cpu' | 'reference'
+  backend?: BackendOptions['kind']
   threads?: number
   onProgress?: Progress
   signal?: AbortSignal
@@ -90,7 +89,7 @@ export async function openText(
 export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
   const { train = 'none', signal, onProgress } = options
   const { folder, base, tokenizer, template } = await openText(name, options)
-  const backend = await openBackend(options)
+  const backend = await openBackend({ kind: options.backend, threads: options.threads, onProgress })
   try {
     const model = await loadModel(base, { backend, train: train === 'full' ? 'full' : 'none', onProgress, signal })
     if (tokenizer.vocabSize > model.config.vocabSize) {
@@ -130,10 +129,6 @@ async function openTemplate(
     if (found) return found
   }
   return null
-}
-
-function openBackend({ backend, threads, onProgress }: OpenOptions): Promise<Backend> | Backend {
-  return backend === 'reference' ? openReferenceBackend() : openCpuBackend({ threads, onProgress })
 }
 
 /** The base model that an adapter names: as written, or beside the adapter's folder. */

@@ -1,6 +1,7 @@
 export type { Backend, BackendStats, DType, FileSlice, Values } from './backend.ts'
 export { openReferenceBackend } from './backends/reference/index.ts'
 export { type BufferId, type KernelArgs, type KernelName, kernelSpecs, type UnaryKind, unaryKinds } from './kernels.ts'
+export { type BackendOptions, openBackend } from './open.ts'
 export * from './ops/attention.ts'
 export * from './ops/elementwise.ts'
 export * from './ops/reduce.ts'
