@@ -97,6 +97,21 @@ describe('sources', () => {
     expect(await contents(path('set'), { resolveHub })).toEqual(names(0, 5))
     expect(asked).toEqual(['someone/some-set'])
   })
+
+  test('of a hub set with subsets one has to be named', async () => {
+    for (const subset of ['main', 'other']) {
+      await mkdir(path(`hub/${subset}`), { recursive: true })
+      await writeFile(path(`hub/${subset}/train.jsonl`), jsonl([{ text: subset }]))
+    }
+    const resolveHub = async () => path('hub')
+    const error = await failure(openDataset('a/b', { resolveHub }))
+    expect([error.code, error.message]).toEqual([
+      'E_SUBSET',
+      'a/b has the subsets main, other, expected the name of one',
+    ])
+    expect(await contents('a/b/other', { resolveHub })).toEqual(['other'])
+    expect((await failure(openDataset('a/b/third', { resolveHub }))).message).toContain('expected one of main, other')
+  })
 })
 
 describe('splits by fraction', () => {

@@ -1,6 +1,6 @@
 /** What a data spec names: files, a folder, a data set of the hub, or rows in memory. */
 import { baseName, closest, HoneError, joinPath, parentPath, platform } from '../base/index.ts'
-import { listRowFiles, openRowIndex } from '../formats/index.ts'
+import { isHubId, listRowFiles, openRowIndex, resolveHub } from '../formats/index.ts'
 import type { RawRow } from './row.ts'
 
 /** A path to a file or a folder, the id of a data set on the hub ('owner/name'), or the rows themselves. */
@@ -56,9 +56,7 @@ export async function openSource(
   return { rows: parts.length === 1 ? parts[0] : concatenate(source, parts), splits: chosen.splits }
 }
 
-const fromHub: ResolveHub = (id) => {
-  throw new HoneError('E_NOT_FOUND', `there is no data at ${id}`)
-}
+const fromHub: ResolveHub = (id, options) => resolveHub(id, { kind: 'dataset', ...options })
 
 async function openFile(path: string, { onBadRow, signal }: SourceOptions): Promise<RawRows> {
   const index = await openRowIndex(path, { onBadRow, signal })
@@ -142,21 +140,49 @@ function filesOfSplit(files: string[], split: Split): { files: string[]; splits:
   return { files: files.filter((_, i) => (named[i] ?? 'train') === split), splits }
 }
 
-/** A path that exists wins over a hub id of the same spelling. */
+/** A path that exists wins over a hub id of the same spelling; a folder that exists makes the rest a misspelt path. */
 async function locate(source: string, { signal }: SourceOptions, resolve: ResolveHub): Promise<string> {
   if (await platform().stat(source)) return source
-  const isId = /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(source) && !/\.(jsonl?|csv|tsv|txt|parquet|gz|zst)$/i.test(source)
-  if (isId) return await resolve(source, { signal })
-  const folder = parentPath(source)
+  const [owner, name, ...subset] = source.split('/')
+  const id = `${owner}/${name}`
+  const spelledAsId = name !== undefined && isHubId(id) && !subset.includes('..') && !ROWS_ENDING.test(source)
+  if (spelledAsId && !(await platform().stat(owner))) {
+    const folder = await resolve(id, { signal })
+    return subset.length > 0 ? await subsetOf(folder, id, subset) : await oneSubset(folder, id)
+  }
   const beside = await platform()
-    .list(folder)
+    .list(parentPath(source))
     .catch(() => [])
   const near = closest(baseName(source), beside)
   throw new HoneError(
     'E_NOT_FOUND',
     `there is no data at ${source}, expected a file, a folder or a hub id owner/name`,
     {
-      help: near ? `did you mean ${joinPath(folder, near)}?` : 'check the spelling of the path',
+      help: near ? `did you mean ${joinPath(parentPath(source), near)}?` : 'check the spelling of the path',
     },
   )
+}
+
+const ROWS_ENDING = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet|gz|zst)$/i
+
+async function subsetOf(folder: string, id: string, subset: string[]): Promise<string> {
+  const path = joinPath(folder, ...subset)
+  if (await platform().stat(path)) return path
+  const found = subsets(await listRowFiles(folder), folder)
+  throw new HoneError('E_NOT_FOUND', `${id} has no subset ${subset.join('/')}, expected one of ${found.join(', ')}`)
+}
+
+/** Refuses a data set of several subsets (gsm8k has 'main' and 'socratic'): reading them all is seldom what is meant. */
+async function oneSubset(folder: string, id: string): Promise<string> {
+  const found = subsets(await listRowFiles(folder), folder)
+  if (found.length < 2) return folder
+  throw new HoneError('E_SUBSET', `${id} has the subsets ${found.join(', ')}, expected the name of one`, {
+    help: `write ${id}/${found[0]}`,
+  })
+}
+
+/** Folders at the top that hold rows, save those that only name a split. */
+function subsets(files: string[], folder: string): string[] {
+  const tops = files.map((file) => file.slice(folder.length).split('/').filter(Boolean))
+  return [...new Set(tops.flatMap(([top, ...rest]) => (rest.length > 0 && !splitOfFile(`/${top}`) ? [top] : [])))]
 }
