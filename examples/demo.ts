@@ -107,8 +107,7 @@ for (const { prompt, answers, verdicts } of rows) {
     say(`    ${name.padEnd(5)}${verdicts?.[name] ? '✓' : '✗'} ${line}`)
   }
 }
-const report = joinPath(out, 'report.html')
-await writeReport(report, [tuned.out, preferred.out], {
+const report = await writeReport(out, [tuned.out, preferred.out], {
   title: `hone demo, seed ${seed}`,
   tables: results,
   samples: rows,

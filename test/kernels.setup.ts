@@ -1,7 +1,7 @@
-import { openCpuBackend } from '../src/tensor/backends/cpu/index.ts'
+import { openBackend } from '../src/tensor/index.ts'
 
 /** Compiles the kernels once, before the workers that would all wait for it. */
 export default async function compileKernels(): Promise<void> {
-  const backend = await openCpuBackend({ threads: 1, onProgress: (line: string) => console.log(line) })
+  const backend = await openBackend({ threads: 1, onProgress: (line) => console.log(line) })
   backend.close()
 }

@@ -105,28 +105,32 @@ export function createTrainer<P extends Record<string, number>>(options: Trainer
     },
     async *run({ signal } = {}): AsyncGenerator<TrainEvent> {
       if (step === 0) yield* options.warnings ?? []
-      while (step < totalSteps) {
+      for (;;) {
+        // After a resume the evaluation of the last update may still be due.
+        if (owed) {
+          const event = await evaluate(signal)
+          owed = false
+          yield event
+        }
+        if (step >= totalSteps) return
         throwIfAborted(signal)
         const event = await update(signal)
         owed = evaluationDue()
         yield event
-        if (!owed) continue
-        const evaluated = await evaluate(signal)
-        owed = false
-        yield evaluated
       }
     },
     async save(folder) {
       await engine.save(folder)
-      await platform().writeAtomic(joinPath(folder, 'trainer.json'), JSON.stringify({ step }))
+      await platform().writeAtomic(joinPath(folder, 'trainer.json'), JSON.stringify({ step, owed }))
     },
     async load(folder) {
       const path = joinPath(folder, 'trainer.json')
-      const state = JSON.parse(await platform().readText(path)) as { step?: unknown }
+      const state = JSON.parse(await platform().readText(path)) as { step?: unknown; owed?: unknown }
       if (!Number.isInteger(state.step))
         throw new HoneError('E_CHECKPOINT', `${path} does not say which update it follows`)
       await engine.load(folder)
       step = state.step as number
+      owed = state.owed === true
     },
     finish: options.finish,
     async close() {
