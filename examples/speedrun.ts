@@ -87,7 +87,7 @@ const base = joinPath(given.out, 'base')
 await platform().makeFolder(base)
 const tokenizerConfig = { ...names, tokenizer_class: 'PreTrainedTokenizerFast', chat_template: CHATML_TEMPLATE }
 await exportHuggingFace(model, base, {
-  tokenizerFiles: [
+  files: [
     { name: 'tokenizer.json', content: JSON.stringify(tokenizerJson) },
     { name: 'tokenizer_config.json', content: JSON.stringify(tokenizerConfig) },
   ],

@@ -145,7 +145,7 @@ const files = [
   { name: 'tokenizer.json', content: `${JSON.stringify(tokenizerJson)}\n` },
   { name: 'tokenizer_config.json', content: `${JSON.stringify(tokenizerConfig, null, 2)}\n` },
 ]
-await exportHuggingFace(model, values.out, { dtype: 'bf16', tokenizerFiles: files })
+await exportHuggingFace(model, values.out, { dtype: 'bf16', files })
 say(`wrote ${values.out}`)
 await engine.close()
 backend.close()

@@ -1,4 +1,4 @@
-import { platform } from '../base/index.ts'
+import { isAbsolute, joinPath, platform } from '../base/index.ts'
 import type { DataSource, ObjectiveKind } from '../data/index.ts'
 import { type OpenModel, openModel } from '../engine/index.ts'
 import { exportHuggingFace, exportPeft } from '../export/index.ts'
@@ -91,7 +91,7 @@ export async function runTraining<P extends Record<string, number>>(plan: Plan<P
       ? { micros: rows.evaluation, every: config.evalEvery, reference: reference?.read }
       : undefined,
     warnings: rows.warnings,
-    finish: (folder) => writeResult(opened, folder, config),
+    finish: (folder) => writeResult(opened, folder, plan),
     close: async () => {},
   })
   closers.defer(() => training.close())
@@ -133,8 +133,20 @@ function describeTarget({ model, data }: TrainTarget): Record<string, unknown> {
 
 const learningSize = ({ model }: OpenModel) => model.trainable().reduce((sum, { size }) => sum + size, 0)
 
-async function writeResult({ model, tokenizer, base }: OpenModel, folder: string, config: SftConfig): Promise<void> {
-  if (model.adapter) await exportPeft(model, folder, { base, tokenizerFiles: tokenizer.files() })
-  else
-    await exportHuggingFace(model, folder, { dtype: config.saveDtype ?? undefined, tokenizerFiles: tokenizer.files() })
+async function writeResult({ model, template, base }: OpenModel, folder: string, plan: Writing): Promise<void> {
+  const { target, config } = plan
+  const files = config.template && template ? [{ name: 'chat_template.jinja', content: template.source }] : []
+  if (model.adapter) await exportPeft(model, folder, { base: await lastingName(target.model), files })
+  else {
+    await exportHuggingFace(model, folder, { dtype: config.saveDtype ?? undefined, sourceFolder: base })
+    for (const { name, content } of files) await platform().writeAtomic(joinPath(folder, name), content)
+  }
+}
+
+type Writing = Pick<Plan<Record<string, number>>, 'target' | 'config'>
+
+/** How an adapter names its base: a folder by its whole path, a hub id or shipped model as it is. */
+async function lastingName(name: string): Promise<string> {
+  const isFolder = (await platform().stat(name))?.kind === 'folder'
+  return isFolder && !isAbsolute(name) ? joinPath(platform().workingFolder(), name) : name
 }
