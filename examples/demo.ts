@@ -26,8 +26,8 @@ const say = (line = '') => {
 }
 
 /** A line that follows a training: redrawn in a terminal, else printed now and then. */
-function follow(label: string): TrainHooks {
-  let progress = startProgress(label, 0)
+function follow(label: string, updates: number): TrainHooks {
+  let progress = startProgress(label, updates)
   let printed = platform().elapsed()
   const start = printed
   return {
@@ -52,21 +52,23 @@ const jsonl = async (name: string, rows: object[]) => {
   await platform().writeAtomic(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   return path
 }
-const chats = await jsonl('chats.jsonl', tinyChats(seed, 14_000))
-const pairs = await jsonl('pairs.jsonl', tinyPairs(seed, 1_600))
+const chatCount = 14_000
+const pairCount = 1_600
+const chats = await jsonl('chats.jsonl', tinyChats(seed, chatCount))
+const pairs = await jsonl('pairs.jsonl', tinyPairs(seed, pairCount))
 const shared = { overwrite: true, seed, epochs: 1, precision: 'bf16', schedule: 'linear' } as const
 
-say(`Supervised tuning of the base model tiny on 14,000 chats: ${chats}`)
+say(`Supervised tuning of the base model tiny on ${chatCount} chats: ${chats}`)
 const tuned = await sft(
   { model: 'tiny', data: chats, out: joinPath(out, 'sft'), ...shared, batchSize: 64, learningRate: 2e-3 },
-  follow('sft'),
+  follow('sft', Math.ceil(chatCount / 64)),
 )
 say(`  loss ${tuned.loss?.toFixed(3)} after ${tuned.steps} updates, ${tuned.tokensPerSecond.toFixed(0)} tokens/s`)
 
-say(`DPO of the result on 1,600 pairs: ${pairs}`)
+say(`DPO of the result on ${pairCount} pairs: ${pairs}`)
 const preferred = await dpo(
   { model: tuned.out, data: pairs, out: joinPath(out, 'dpo'), ...shared, batchSize: 32, learningRate: 1e-4 },
-  follow('dpo'),
+  follow('dpo', Math.ceil(pairCount / 32)),
 )
 say(
   `  loss ${preferred.loss?.toFixed(3)} after ${preferred.steps} updates, ${preferred.tokensPerSecond.toFixed(0)} tokens/s`,
