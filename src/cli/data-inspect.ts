@@ -30,7 +30,10 @@ export default verb({
   options,
   main: ['model', 'data', 'objective', 'rows', 'from', 'table'],
   placeholders: { model: 'MODEL', data: 'FILE' },
-  example: 'hone data inspect --model tiny --data chats.jsonl --rows 2 --table',
+  example: [
+    `echo '{"messages": [{"role": "user", "content": "Say hi."}, {"role": "assistant", "content": "Hi!"}]}' > chats.jsonl`,
+    'hone data inspect --model tiny --data chats.jsonl --table',
+  ],
   async run(keys, terminal) {
     const { signal } = terminal
     const onFetch = (line: string) => terminal.status(line)

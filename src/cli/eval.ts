@@ -19,7 +19,7 @@ or a .jsonl file of {"prompt" or "messages", "answer"}, the same with "choices",
   options,
   main: ['model', 'task', 'n', 'samples', 'seed'],
   placeholders: { model: 'MODEL', task: 'NAME,…' },
-  example: 'hone eval --model tiny --task tiny --n 160',
+  example: ['hone eval --model tiny --task tiny --n 160'],
   async run({ task, n, samples, ...keys }, terminal) {
     const { signal } = terminal
     const wanted = await loadTasks(task.split(',').map((name) => name.trim()))

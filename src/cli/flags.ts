@@ -122,7 +122,9 @@ export function collectOptions(name: string, verb: Verb, { flags, words, file }:
     .filter(([key, value]) => shapeOf(value).required && merged[key] === undefined)
     .map(([key]) => (key === verb.words ? `a ${verb.placeholders?.[key] ?? key}` : `--${kebab(key)}`))
   if (missing.length > 0) {
-    throw new HoneError('E_USAGE', `hone ${name} needs ${missing.join(' and ')}`, { help: `Example: ${verb.example}` })
+    throw new HoneError('E_USAGE', `hone ${name} needs ${missing.join(' and ')}`, {
+      help: `Example: ${verb.example.at(-1)}`,
+    })
   }
   return parseConfig(schema, merged, { what: 'the command line' }) as Json
 }

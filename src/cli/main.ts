@@ -41,8 +41,9 @@ async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<O
   for (const entry of verbs) {
     const command = place(program, entry, commands)
     if (entry !== found || !verb) continue
+    command.usage(`[options] ${verb.words ? `[${verb.placeholders?.[verb.words]}] ` : ''}[key=value…]`)
     command.description(verb.summary).argument('[words...]', describeWords(verb))
-    command.addHelpText('after', `\nExample:\n  ${verb.example}`)
+    command.addHelpText('after', `\nExample:\n${verb.example.map((line) => `  ${line}`).join('\n')}`)
     addFlags(command, verb)
     command.action((rest: string[], flags: Json) => {
       given = { flags, words: rest }

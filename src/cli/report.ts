@@ -15,7 +15,11 @@ export default verb({
   main: ['out', 'title'],
   words: 'runs',
   placeholders: { runs: 'RUN…', out: 'FILE' },
-  example: 'hone report runs/sft runs/dpo --out comparison.html',
+  example: [
+    `echo '{"messages": [{"role": "user", "content": "Say hi."}, {"role": "assistant", "content": "Hi!"}]}' > chats.jsonl`,
+    'hone train sft --model tiny --data chats.jsonl --out runs/sft',
+    'hone report runs/sft --out report.html',
+  ],
   async run({ runs, out = `${runs[0]}/report.html`, title }, terminal) {
     if ((await platform().stat(out))?.kind === 'folder') {
       throw new HoneError('E_EXISTS', `${out} is a folder, expected a file`, { help: `Try --out ${out}/report.html.` })

@@ -15,7 +15,7 @@ export default verb({
   main: ['depth'],
   words: 'folders',
   placeholders: { folders: 'FOLDER…' },
-  example: 'hone runs runs/',
+  example: ['hone runs'],
   async run({ folders, depth }, terminal) {
     const found: RunSummary[] = []
     for (const folder of folders) {

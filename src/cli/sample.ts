@@ -44,7 +44,7 @@ export default verb({
   options,
   main: ['model', 'prompt', 'prompts', 'chat', 'maxTokens', 'temperature', 'topK', 'topP', 'minP', 'stop', 'seed', 'n'],
   placeholders: { model: 'MODEL', prompts: 'FILE' },
-  example: 'hone sample --model tiny --prompt "Once upon a time" --max-tokens 40 --temperature 0.8 --seed 1',
+  example: ['hone sample --model tiny --prompt "Once upon a time" --max-tokens 40 --temperature 0.8 --seed 1'],
   async run(keys, terminal) {
     const ways = [keys.prompt.length > 0, keys.prompts !== undefined, keys.chat].filter(Boolean).length
     if (ways !== 1) {

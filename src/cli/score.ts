@@ -17,7 +17,7 @@ export default verb({
   options,
   main: ['model', 'data', 'limit', 'tokens', 'seed'],
   placeholders: { model: 'MODEL', data: 'FILE' },
-  example: `echo '{"text": "Good morning."}' > texts.jsonl; hone score --model tiny --data texts.jsonl --tokens`,
+  example: [`echo '{"text": "Good morning."}' > texts.jsonl`, 'hone score --model tiny --data texts.jsonl --tokens'],
   async run(keys, terminal) {
     const { signal } = terminal
     await using dataset = await openDataset(keys.data, { limit: keys.limit, mixedFormats: true, signal })

@@ -7,6 +7,9 @@ export default verb({
   options: dpoConfig.extend(trainingKeys),
   main: mainKeys,
   placeholders: trainingPlaceholders,
-  example: 'hone train dpo --model tiny --data pairs.jsonl --out runs/dpo beta=0.1',
+  example: [
+    `echo '{"prompt": "Say hi.", "chosen": "Hi!", "rejected": "No."}' > pairs.jsonl`,
+    'hone train dpo --model tiny --data pairs.jsonl --out runs/dpo beta=0.1',
+  ],
   run: (options, terminal) => train('dpo', options, (hooks) => dpo(options, hooks), terminal),
 })

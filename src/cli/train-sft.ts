@@ -7,6 +7,9 @@ export default verb({
   options: sftConfig.extend(trainingKeys),
   main: mainKeys,
   placeholders: trainingPlaceholders,
-  example: 'hone train sft --model tiny --data chats.jsonl --out runs/sft learningRate=1e-3',
+  example: [
+    `echo '{"messages": [{"role": "user", "content": "Say hi."}, {"role": "assistant", "content": "Hi!"}]}' > chats.jsonl`,
+    'hone train sft --model tiny --data chats.jsonl --out runs/sft learningRate=1e-3 epochs=5',
+  ],
   run: (options, terminal) => train('sft', options, (hooks) => sft(options, hooks), terminal),
 })

@@ -22,8 +22,8 @@ export interface Verb<S extends z.ZodObject = z.ZodObject> {
   words?: keyof z.output<S> & string
   /** Placeholder of a key's value in the help, where its type says too little. */
   placeholders?: Partial<Record<keyof z.output<S> & string, string>>
-  /** A command line that works on the shipped model. */
-  example: string
+  /** Command lines that work on the shipped model as they stand. */
+  example: readonly string[]
   run(options: z.output<S>, terminal: Terminal): Promise<Outcome>
 }
 
