@@ -1,11 +1,20 @@
 import type { UnaryKind } from '../tensor/index.ts'
 
+/** How the plain frequencies θ^(−2i/width) were changed for longer contexts. */
+export type RopeScaling =
+  | { type: 'default' }
+  | { type: 'linear'; factor: number }
+  | { type: 'llama3'; factor: number }
+  | { type: 'longrope'; short: number[]; long: number[]; originalLength: number; longest: number }
+
 /** Where rotary embedding turns: the angle of pair i at position p is p · frequencies[i]. */
 export interface Rope {
   /** In f32 precision, as the reference holds them; half the rotated width of a head. */
   frequencies: number[]
   /** Factor on cosine and sine (attention factor of longrope), else 1. */
   factor: number
+  theta: number
+  scaling: RopeScaling
 }
 
 /**

@@ -1,5 +1,13 @@
 export { loadAdapter, saveAdapter } from './adapter-files.ts'
-export type { Architecture, LinearSpec, ModuleNames, Rope } from './architecture.ts'
+export {
+  type Architecture,
+  type LinearSpec,
+  type ModuleNames,
+  type Rope,
+  type RopeScaling,
+  type WeightSpec,
+  weightsOf,
+} from './architecture.ts'
 export { type ParsedConfig, parseModelConfig, readModelConfig } from './config.ts'
 export { families } from './families/index.ts'
 export { type InitOptions, initModel } from './init.ts'

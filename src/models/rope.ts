@@ -1,5 +1,5 @@
 import { HoneError } from '../base/index.ts'
-import type { Rope } from './architecture.ts'
+import type { Rope, RopeScaling } from './architecture.ts'
 import type { ConfigReader } from './config-reader.ts'
 
 /** Rotary settings as config.json spells them: `rope_parameters`, or `rope_scaling` with `rope_theta` beside it. */
@@ -13,10 +13,19 @@ function settings(config: ConfigReader, defaultTheta: number): ConfigReader {
   return config.nested(key, { ...outer, ...partial, ...inner.raw })
 }
 
-const scalings: Record<string, (base: number[], s: ConfigReader, config: ConfigReader) => Rope> = {
-  default: (base) => ({ frequencies: base, factor: 1 }),
+interface Scaled {
+  frequencies: number[]
+  factor: number
+  scaling: RopeScaling
+}
 
-  linear: (base, s) => ({ frequencies: base.map((f) => f / s.number('factor')), factor: 1 }),
+const scalings: Record<string, (base: number[], s: ConfigReader, config: ConfigReader) => Scaled> = {
+  default: (base) => ({ frequencies: base, factor: 1, scaling: { type: 'default' } }),
+
+  linear: (base, s) => {
+    const factor = s.number('factor')
+    return { frequencies: base.map((f) => f / factor), factor: 1, scaling: { type: 'linear', factor } }
+  },
 
   /** Llama 3.1: low frequencies divided by `factor`, high ones kept, a smooth passage between. */
   llama3: (base, s) => {
@@ -31,7 +40,7 @@ const scalings: Record<string, (base: number[], s: ConfigReader, config: ConfigR
       const smooth = (turns - low) / (high - low)
       return (1 - smooth) * (f / factor) + smooth * f
     })
-    return { frequencies, factor: 1 }
+    return { frequencies, factor: 1, scaling: { type: 'llama3', factor } }
   },
 
   /**
@@ -41,10 +50,15 @@ const scalings: Record<string, (base: number[], s: ConfigReader, config: ConfigR
   longrope: (base, s, config) => {
     const original = originalLength(s, config)
     const short = s.numbers('short_factor', base.length)
-    s.numbers('long_factor', base.length)
-    const stretch = s.has('factor') ? s.number('factor') : config.number('max_position_embeddings') / original
+    const long = s.numbers('long_factor', base.length)
+    const longest = config.integer('max_position_embeddings')
+    const stretch = s.has('factor') ? s.number('factor') : longest / original
     const standard = stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(original))
-    return { frequencies: base.map((f, i) => f / short[i]), factor: s.number('attention_factor', standard) }
+    return {
+      frequencies: base.map((f, i) => f / short[i]),
+      factor: s.number('attention_factor', standard),
+      scaling: { type: 'longrope', short, long, originalLength: original, longest },
+    }
   },
 }
 
@@ -79,13 +93,13 @@ export function readRope(
     )
   }
   const base = Array.from({ length: rotated / 2 }, (_, i) => 1 / theta ** ((2 * i) / rotated))
-  const rope = scaling(base, s, config)
+  const rope: Rope = { ...scaling(base, s, config), theta }
   if (!rope.frequencies.every(Number.isFinite) || !Number.isFinite(rope.factor)) {
     throw new HoneError('E_CONFIG', `${config.where}: the rotary settings give frequencies that are not finite`)
   }
   const longest = config.integer('max_position_embeddings')
   return {
-    rope: { frequencies: rope.frequencies.map(Math.fround), factor: rope.factor },
+    rope: { ...rope, frequencies: rope.frequencies.map(Math.fround) },
     contextLength: type === 'longrope' ? Math.min(longest, originalLength(s, config)) : longest,
   }
 }

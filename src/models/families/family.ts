@@ -6,6 +6,8 @@ import { readRope } from '../rope.ts'
 
 /** One `model_type` of config.json: how its config is read, and which tensors of its checkpoints carry nothing. */
 export interface Family {
+  /** The class by which `architectures` of config.json names it. */
+  className: string
   read(config: ConfigReader): Omit<Architecture, 'family'>
   /** Names of tensors that a checkpoint may hold besides its weights: masks and tables that are computed here. */
   ignored?: RegExp

@@ -5,6 +5,7 @@ import { activationOf, type Family, layerWindows, llamaNames, standard } from '.
  * every other layer with a window, embeddings scaled by √D.
  */
 export const gemma2: Family = {
+  className: 'Gemma2ForCausalLM',
   read: (config) => {
     const base = standard(config)
     return {

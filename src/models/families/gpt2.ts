@@ -3,6 +3,7 @@ import { activationOf, type Family, MOST_LAYERS, MOST_WIDTH } from './family.ts'
 
 /** GPT-2 (Radford et al. 2019): LayerNorm, learned positions, biases everywhere, weights stored input-major. */
 export const gpt2: Family = {
+  className: 'GPT2LMHeadModel',
   ignored: /\.attn\.(masked_)?bias$/,
   read: (config) => {
     if (config.flag('add_cross_attention', false)) {

@@ -9,6 +9,7 @@ export const qwenWindows = (config: ConfigReader, layers: number): number[] =>
 
 /** Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on query, key and value. */
 export const qwen2: Family = {
+  className: 'Qwen2ForCausalLM',
   read: (config) => {
     const base = standard(config)
     const biases = { qkv: true, output: false, mlp: false }

@@ -3,6 +3,7 @@ import { qwenWindows } from './qwen2.ts'
 
 /** Qwen3 (Yang et al. 2025): RMSNorm on every query and key head, no bias unless asked for. */
 export const qwen3: Family = {
+  className: 'Qwen3ForCausalLM',
   read: (config) => {
     const bias = config.flag('attention_bias', false)
     const base = standard(config)
