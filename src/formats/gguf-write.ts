@@ -166,8 +166,15 @@ function byteWriter() {
   }
   return {
     integer,
-    u32: (value: number) => view.setUint32(room(4), value, true),
-    u64: (value: number) => view.setBigUint64(room(8), BigInt(value), true),
+    u32(value: number) {
+      // Room first: it may put a larger view in place.
+      const start = room(4)
+      view.setUint32(start, value, true)
+    },
+    u64(value: number) {
+      const start = room(8)
+      view.setBigUint64(start, BigInt(value), true)
+    },
     float(value: number, bytes: 4 | 8) {
       const start = room(bytes)
       if (bytes === 4) view.setFloat32(start, value, true)
