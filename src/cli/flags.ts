@@ -51,7 +51,7 @@ export function shapeOf(schema: unknown): Shape {
 
 const kebab = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-const otherKeys = 'Keys (--key VALUE, key=VALUE, or in the file of --config):'
+const otherKeys = 'Keys (key=VALUE, also as a flag --in-words VALUE, or in the file of --config):'
 
 /** Puts a verb's keys and the flags that all verbs share on a command. */
 export function addFlags(command: Command, verb: Verb): void {
@@ -65,6 +65,10 @@ export function addFlags(command: Command, verb: Verb): void {
     if (!verb.main.includes(key)) option.helpGroup(otherKeys)
     command.addOption(option)
   }
+  command.configureHelp({
+    optionTerm: (option) =>
+      option.helpGroupHeading === otherKeys ? `${option.attributeName()}=${placeholderOf(option)}` : option.flags,
+  })
   if (!('seed' in verb.options.shape)) command.option('--seed <NUMBER>', 'of everything that is drawn')
   command
     .option('--config <FILE.yaml>', 'read keys from a file; what stands on the command line wins')
@@ -72,6 +76,8 @@ export function addFlags(command: Command, verb: Verb): void {
     .option('--quiet', 'no progress')
     .option('--debug', 'show where an error arose')
 }
+
+const placeholderOf = ({ flags }: Option) => /<(.*)>/.exec(flags)?.[1] ?? 'true'
 
 function describe(schema: Schema, { fallback, kind }: Shape): string {
   const text = schema.description ?? ''
@@ -102,7 +108,7 @@ export function collectOptions(name: string, verb: Verb, { flags, words, file }:
   const known = (content: Json, what: string): Json => {
     // A seed is taken by every verb, also by those that draw nothing.
     const { seed, ...rest } = content
-    const kept = 'seed' in schema.shape && seed !== undefined ? { ...rest, seed } : rest
+    const kept = asLists(verb, 'seed' in schema.shape && seed !== undefined ? { ...rest, seed } : rest)
     parseConfig(partial, kept, { what })
     return kept
   }
@@ -127,6 +133,18 @@ export function collectOptions(name: string, verb: Verb, { flags, words, file }:
     })
   }
   return parseConfig(schema, merged, { what: 'the command line' }) as Json
+}
+
+/** A single text stands for a list of one, and a list of one for a text, where the key takes only the other. */
+function asLists({ options }: Verb, content: Json): Json {
+  const change = ([key, value]: [string, unknown]) => {
+    const schema = options.shape[key] as z.ZodType | undefined
+    if (!schema || shapeOf(schema).kind !== 'texts') return [key, value]
+    const [single] = Array.isArray(value) && value.length === 1 ? value : [value]
+    const takesText = typeof single === 'string' && schema.safeParse(single).success
+    return [key, takesText ? single : typeof value === 'string' ? [value] : value]
+  }
+  return Object.fromEntries(Object.entries(content).map(change))
 }
 
 function readFlags(verb: Verb, flags: Json): Json {

@@ -24,7 +24,7 @@ export async function main(argv: readonly string[]): Promise<never> {
     exitCode = failure.exitCode
     document = failure.document
   }
-  if (options.json && document) await write(process.stdout, `${JSON.stringify(document, null, 2)}\n`)
+  if (options.json && document) await write(process.stdout, `${JSON.stringify(document)}\n`)
   await Promise.all([write(process.stdout, ''), write(process.stderr, '')])
   process.exit(exitCode)
 }
