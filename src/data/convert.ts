@@ -1,6 +1,6 @@
 /** How a row of each format becomes a `Row`. What tells the formats apart stands in row-format.ts. */
 import { showValue } from '../base/index.ts'
-import type { Message } from '../text/types.ts'
+import type { Message } from '../text/index.ts'
 import { type Fields, keyList, toConversation, toTools } from './messages.ts'
 import { type Answer, sharePrompt, toAnswer } from './preference.ts'
 import { type Row, type RowSource, rowError, type TokensRow } from './row.ts'
@@ -90,6 +90,10 @@ export const toChat: Convert = (row, source) => {
   return { kind: 'chat', messages: prompt as Message[], ...withTools(tools), source }
 }
 
+/**
+ * A "completion" goes on where its prompt ends, so both are left as they are. An "answer" or a "response" is a text of its
+ * own: it begins a new line, as in the code that came with GSM8K.
+ */
 export const toCompletion: Convert = (row, source, { chat }) => {
   const key = completionKey(row)
   const { prompt, tools } = promptOf(row)
@@ -98,7 +102,8 @@ export const toCompletion: Convert = (row, source, { chat }) => {
   }
   const { answer, tools: inside } = toAnswer(row[key], key)
   if (typeof prompt === 'string' && typeof answer === 'string' && !chat) {
-    return { kind: 'completion', prompt, completion: answer, source }
+    const join = key === 'completion' || /\s$/.test(prompt) || /^\s/.test(answer) ? '' : '\n'
+    return { kind: 'completion', prompt: prompt + join, completion: answer, source }
   }
   const messages = [...given(asTurns(prompt, 'user')), ...asTurns(answer, 'assistant')]
   return { kind: 'chat', messages, ...withTools(tools, inside), source }

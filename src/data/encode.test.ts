@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { chatml, fakeTokenizer } from '../../test/fake-text.ts'
 import { HoneError } from '../base/index.ts'
 import { packTree } from '../batch/index.ts'
-import { chatTemplate } from '../text/index.ts'
+import { chatTemplate, encodePrompt } from '../text/index.ts'
 import { type EncodeContext, type EncodedRow, encodeRow } from './encode.ts'
 import { toRow } from './row-format.ts'
 
@@ -125,6 +125,23 @@ describe('preferences', () => {
     const row = pair({ prompt: shared, chosen: [assistant('b')], rejected: [assistant('c')] })
     expect(shown(row)[0]).toContain('<|im_start|>assistant\na<|im_end|>\n')
     expect(row.lossTokens).toBe(4)
+  })
+
+  test('a prompt of several turns has the ids that the sampler and supervised tuning give it', () => {
+    // Ends in a space, and the template goes on with a letter: as one text other ids than cut at the answer's end.
+    const spaced = chatTemplate(
+      "{% for m in messages %}{% if m.role == 'user' %}u{{ m.content }};{% else %}a{{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}a{% endif %}",
+      { stopTokens: [] },
+    )
+    const shared = [user('q'), assistant('x '), user('r')]
+    const more = { template: spaced }
+    const row = pair({ prompt: shared, chosen: [assistant('b')], rejected: [assistant('c')] }, more)
+    const root = Array.from(row.input.segments[0].tokens)
+    expect(row.bordersChanged).toBe(true)
+    expect(root).toEqual(encodePrompt(tokenizer, spaced, shared))
+    const whole = Array.from(encode({ messages: [...shared, assistant('b')] }, more).input.segments[0].tokens)
+    expect(whole.slice(0, root.length)).toEqual(root)
+    expect(whole.slice(root.length)).toEqual(Array.from(row.input.segments[1].tokens))
   })
 
   test('answers that go on for several turns learn the assistant only', () => {

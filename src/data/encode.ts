@@ -2,7 +2,7 @@
 
 import { HoneError } from '../base/index.ts'
 import type { RowInput, SegmentInput } from '../batch/index.ts'
-import type { ChatTemplate, Tokenizer } from '../text/types.ts'
+import type { ChatTemplate, Tokenizer } from '../text/index.ts'
 import { type LengthPolicy, shorten, type TokenPaths } from './length.ts'
 import { atRow, type Row, type RowSource, type TokensRow } from './row.ts'
 import { type ObjectiveKind, requireKind, rowSpans, type Span, type SpanTree } from './spans.ts'

@@ -1,6 +1,6 @@
 /** How rows look to a trainer, token by token: for `hone data inspect`. */
 import { HoneError } from '../base/index.ts'
-import type { Tokenizer } from '../text/types.ts'
+import type { Tokenizer } from '../text/index.ts'
 import type { EncodedDataset } from './encoded.ts'
 import { where } from './row.ts'
 

@@ -1,5 +1,5 @@
 import { closest, showValue } from '../base/index.ts'
-import type { Message, ToolCall } from '../text/types.ts'
+import type { Message, ToolCall } from '../text/index.ts'
 import { rowError } from './row.ts'
 
 export type Fields = Record<string, unknown>

@@ -1,6 +1,6 @@
 /** What preference data comes as: how the prompt is found that the better and the worse answer share. */
 import { showValue } from '../base/index.ts'
-import type { Message } from '../text/types.ts'
+import type { Message } from '../text/index.ts'
 import { isFields, sameMessage, toConversation } from './messages.ts'
 import { rowError } from './row.ts'
 

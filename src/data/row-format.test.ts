@@ -30,8 +30,9 @@ describe('supervised formats', () => {
   test('prompt and completion, by any of their names', () => {
     const wanted = { kind: 'completion', prompt: '1+1', completion: '2', source }
     expect(read({ prompt: '1+1', completion: '2' })).toEqual(wanted)
-    expect(read({ question: '1+1', answer: '2' })).toEqual(wanted)
-    expect(read({ query: '1+1', response: '2' })).toEqual(wanted)
+    expect(read({ question: '1+1', answer: '2' })).toEqual({ ...wanted, prompt: '1+1\n' })
+    expect(read({ query: '1+1 ', response: '2' })).toEqual({ ...wanted, prompt: '1+1 ' })
+    expect(read({ prompt: '1+1', response: '\t2' })).toEqual({ ...wanted, completion: '\t2' })
     expect(read({ frage: '1+1', y: '2' }, { columns: { prompt: 'frage', completion: 'y' } })).toEqual(wanted)
   })
 

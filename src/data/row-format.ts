@@ -63,7 +63,7 @@ const FORMATS = {
     convert: toAlpaca,
   },
   completion: {
-    shape: '{"prompt", "completion"} (or "question" and "answer", …), each a text or turns',
+    shape: '{"prompt", "completion"}, each a text or turns, or {"question", "answer"}, on two lines',
     matches: (row) => promptKey(row) !== undefined && completionKey(row) !== undefined,
     convert: toCompletion,
   },

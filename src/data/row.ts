@@ -1,5 +1,5 @@
 import { HoneError } from '../base/index.ts'
-import type { Message } from '../text/types.ts'
+import type { Message } from '../text/index.ts'
 
 /** Where a row was read: `line` counts from 1 (in a Parquet or JSON file it is the number of the row). */
 export interface RowSource {

@@ -1,6 +1,6 @@
 /** From a row to the pieces of text that are tokenised apart: a shared prompt, and one or two answers after it. */
 import { HoneError } from '../base/index.ts'
-import type { ChatTemplate, Message, RenderOptions } from '../text/types.ts'
+import type { ChatTemplate, Message, RenderOptions } from '../text/index.ts'
 import { type Row, rowError } from './row.ts'
 
 export interface Span {
@@ -113,7 +113,28 @@ function sharedSpans(
     if (leads.every((lead) => lead.startsWith(rendered))) shared = rendered
   }
   if (shared === '') return { prompt: [], answers: whole }
-  return { prompt: [{ text: shared, trained: false }], answers: whole.map((spans) => after(spans, shared.length)) }
+  return {
+    prompt: promptSpans(template, prompt, shared, options),
+    answers: whole.map((spans) => after(spans, shared.length)),
+  }
+}
+
+/**
+ * Earlier answers in a prompt are tokenised apart, as they were when they were learnt or sampled: a prompt then has the
+ * same ids in supervised tuning, in a pair and in the sampler (`encodePrompt`). Where the template does not let them be told
+ * apart the prompt is one piece, there as here.
+ */
+function promptSpans(template: ChatTemplate, prompt: Message[], shared: string, options: RenderOptions): Span[] {
+  const whole = [{ text: shared, trained: false }]
+  if (!prompt.some((message) => message.role === 'assistant' && message.train !== false)) return whole
+  try {
+    const spans = template.spans(prompt, { ...options, addGenerationPrompt: true })
+    if (spans.map((span) => span.text).join('') !== shared) return whole
+    return spans.map(({ text }) => ({ text, trained: false }))
+  } catch (error) {
+    if (error instanceof HoneError && (error.code === 'E_TEMPLATE_MASK' || error.code === 'E_MASK_EMPTY')) return whole
+    throw error
+  }
 }
 
 function textBeforeLoss(spans: Span[]): string {
