@@ -38,21 +38,26 @@ const withTools = (...lists: (unknown[] | undefined)[]): { tools?: unknown[] } =
   return tools ? { tools } : {}
 }
 
-/** The turns or the text before the answers, wherever a row keeps them; `system` and `tools` beside them included. */
+const systemOf = (row: Fields): Message[] =>
+  typeof row.system === 'string' && row.system ? [{ role: 'system', content: row.system }] : []
+
+/** The conversation of a row; `system` and `tools` beside it included. */
+function conversationOf(row: Fields, key: string): { prompt: Message[]; tools?: unknown[] } {
+  const { messages, tools } = toConversation(row[key], key, row.tools)
+  return { prompt: [...systemOf(row), ...messages], tools }
+}
+
+/** The turns or the text before the answers, wherever a row keeps them. A "prompt" that is called so comes first. */
 function promptOf(row: Fields): { prompt?: Answer; tools?: unknown[] } {
-  const system: Message[] =
-    typeof row.system === 'string' && row.system ? [{ role: 'system', content: row.system }] : []
   const turns = turnsKey(row)
-  if (turns) {
-    const { messages, tools } = toConversation(row[turns], turns, row.tools)
-    return { prompt: [...system, ...messages], tools }
-  }
-  if (typeof row.instruction === 'string') {
-    return { prompt: [...system, ...alpacaPrompt(row)], tools: toTools(row.tools) }
-  }
+  if (turns && !has(row, 'prompt')) return conversationOf(row, turns)
   const key = promptKey(row)
+  if (key === 'instruction' && typeof row.instruction === 'string') {
+    return { prompt: [...systemOf(row), ...alpacaPrompt(row)], tools: toTools(row.tools) }
+  }
   if (!key) return { tools: toTools(row.tools) }
   const { answer, tools } = toAnswer(row[key], key)
+  const system = systemOf(row)
   return {
     prompt: system.length > 0 ? [...system, ...asTurns(answer, 'user')] : answer,
     ...withTools(toTools(row.tools), tools),
@@ -76,18 +81,17 @@ function alpacaPrompt(row: Fields): Message[] {
 export const toText: Convert = (row, source) => ({ kind: 'text', text: text(row, 'text'), source })
 
 export const toAlpaca: Convert = (row, source) => {
-  const { prompt, tools } = promptOf({ ...row, messages: undefined, conversations: undefined, conversation: undefined })
-  if (typeof prompt !== 'object') throw rowError(`the row has the keys ${keyList(row)}, expected "instruction"`)
-  const messages: Message[] = [...prompt, { role: 'assistant', content: text(row, 'output') }]
-  return { kind: 'chat', messages, ...withTools(tools), source }
+  const answer = text(row, 'output')
+  const messages: Message[] = [...systemOf(row), ...alpacaPrompt(row), { role: 'assistant', content: answer }]
+  return { kind: 'chat', messages, ...withTools(toTools(row.tools)), source }
 }
 
 export const toChat: Convert = (row, source) => {
   const key = turnsKey(row)
   if (!key) throw rowError(`the row has the keys ${keyList(row)}, expected "messages" or "conversations"`)
   if ((row[key] as unknown[]).length === 0) throw rowError(`${key} is an empty list, expected at least one turn`)
-  const { prompt, tools } = promptOf(row)
-  return { kind: 'chat', messages: prompt as Message[], ...withTools(tools), source }
+  const { prompt, tools } = conversationOf(row, key)
+  return { kind: 'chat', messages: prompt, ...withTools(tools), source }
 }
 
 /**

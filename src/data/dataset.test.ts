@@ -158,7 +158,7 @@ describe('orders', () => {
     expect(left.filter((row) => row >= 10).length).toBe(9)
     // A source of which nothing is left does not come.
     expect(all(dataset.order(0, 1, Uint32Array.of(10, 11, 12, 13, 14))).sort(ascending)).toEqual(upTo(10))
-    expect(() => dataset.order(0, null)).toThrow('expected a seed')
+    expect(all(dataset.order(0, null, Uint32Array.of(3)))).toEqual([0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14])
   })
 })
 

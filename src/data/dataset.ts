@@ -55,7 +55,7 @@ export interface Dataset extends AsyncDisposable {
   readMany(indices: readonly number[]): Promise<(Row | HoneError)[]>
   /**
    * The rows of an epoch, shuffled by (seed, epoch): each once or, where weights are given, by weight (see `mixed`).
-   * With `seed` null every epoch is in the order of the files.
+   * With `seed` null every epoch has each row once, in the order of the files, whatever the weights.
    *
    * @param leftOut rows (sorted) that are to be left out, as if they were not there.
    */
@@ -118,11 +118,12 @@ export async function openDataset(
     },
     order(epoch, seed, leftOut = new Uint32Array(0)) {
       const length = whole.length - leftOut.length
-      const order = weighted
-        ? mixedOrder(opened, specs, ends, leftOut, epoch, seed)
-        : seed === null
+      const order =
+        seed === null
           ? { length, at: (i: number) => i }
-          : shuffled(length, seed, 'shuffle', epoch)
+          : weighted
+            ? mixedOrder(opened, specs, ends, leftOut, epoch, seed)
+            : shuffled(length, seed, 'shuffle', epoch)
       return leftOut.length === 0 ? order : { length, at: (i) => complement(leftOut, order.at(i)) }
     },
     close,
@@ -136,11 +137,8 @@ function mixedOrder(
   ends: number[],
   leftOut: Uint32Array,
   epoch: number,
-  seed: number | null,
+  seed: number,
 ): Order {
-  if (seed === null) {
-    throw new HoneError('E_CONFIG', 'sources mixed by weight have no order of their own, expected a seed')
-  }
   const rowsBefore = (end: number) => end - leftOut.filter((row) => row < end).length
   const shares = opened.map(({ rows }, s) => {
     const start = rowsBefore(ends[s] - rows.length)

@@ -42,7 +42,7 @@ export function sharePrompt(prompt: Answer | undefined, answers: Answer[], chat?
     return { chat: true, prompt: turn('user', shared.prompt), answers: spoken }
   }
   const turns = answers.map((answer) => (typeof answer === 'string' ? turn('assistant', answer) : answer))
-  if (typeof prompt !== 'string') return shareTurns(prompt, turns)
+  if (typeof prompt !== 'string') return shareTurns(prompt?.length ? prompt : undefined, turns)
   // A prompt of text beside whole conversations only repeats their first turn.
   const whole = turns.every((messages) => messages.length > 0 && messages[0].role !== 'assistant')
   return shareTurns(whole ? undefined : turn('user', prompt), turns)
@@ -61,11 +61,12 @@ function shareText(prompt: string | undefined, answers: string[]): { prompt: str
 
 function shareTurns(prompt: Message[] | undefined, answers: Message[][]): Prompted {
   if (answers.some((answer) => answer.length === 0)) throw rowError('an answer has no turns, expected at least one')
-  if (prompt) {
-    const repeated =
-      prompt.length > 0 &&
-      answers.every((answer) => answer.length > prompt.length && prompt.every((m, i) => sameMessage(m, answer[i])))
-    return { chat: true, prompt, answers: repeated ? answers.map((answer) => answer.slice(prompt.length)) : answers }
+  if (prompt && !answers.every((answer) => repeats(answer, prompt))) return { chat: true, prompt, answers }
+  if (
+    prompt &&
+    answers.every((answer) => answer.length > prompt.length && prompt.every((m, i) => sameMessage(m, answer[i])))
+  ) {
+    return { chat: true, prompt, answers: answers.map((answer) => answer.slice(prompt.length)) }
   }
   const shortest = Math.min(...answers.map((answer) => answer.length))
   let length = 0
@@ -79,6 +80,11 @@ function shareTurns(prompt: Message[] | undefined, answers: Message[][]): Prompt
   return { chat: true, prompt: answers[0].slice(0, length), answers: answers.map((answer) => answer.slice(length)) }
 }
 
+/** Whether an answer is a whole conversation that begins as its prompt does, or with a system turn that the prompt lacks. */
+function repeats(answer: Message[], prompt: Message[]): boolean {
+  return sameMessage(answer[0], prompt[0]) || (answer[0].role === 'system' && prompt[0].role !== 'system')
+}
+
 const SPEAKER = /\n\n(Human|Assistant):/g
 
 function isDialogue(text: string): boolean {
@@ -87,11 +93,10 @@ function isDialogue(text: string): boolean {
 
 /** "\n\nHuman: … \n\nAssistant: …" (HH-RLHF) as turns; the white space around each is not content. */
 function parseDialogue(text: string): Message[] {
-  const marks = [...`\n\n${text.trimStart()}`.matchAll(SPEAKER)]
   const whole = `\n\n${text.trimStart()}`
-  const messages: Message[] = marks.map((mark, i) => ({
+  const marks = [...whole.matchAll(SPEAKER)]
+  return marks.map((mark, i) => ({
     role: mark[1] === 'Human' ? 'user' : 'assistant',
     content: whole.slice(mark.index + mark[0].length, marks[i + 1]?.index ?? whole.length).trim(),
   }))
-  return messages
 }

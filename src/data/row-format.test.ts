@@ -164,6 +164,7 @@ describe('preferences', () => {
     const whole = { chosen: [user('q'), assistant('a')], rejected: [user('q'), assistant('b')] }
     expect(pair(whole)).toMatchObject(wanted)
     expect(pair({ ...whole, prompt: [user('q')] })).toMatchObject(wanted)
+    expect(pair({ ...whole, prompt: [] })).toMatchObject(wanted)
     expect(pair({ ...whole, prompt: 'q' })).toMatchObject(wanted)
     expect(pair({ prompt: [user('q')], chosen: [assistant('a')], rejected: [assistant('b')] })).toMatchObject(wanted)
     expect(pair({ prompt: 'q', chosen: [assistant('a')], rejected: [assistant('b')] })).toMatchObject(wanted)
@@ -171,6 +172,24 @@ describe('preferences', () => {
     const shareGpt = { conversations: [{ from: 'human', value: 'q' }], chosen: { from: 'gpt', value: 'a' } }
     expect(pair({ ...shareGpt, rejected: { from: 'gpt', value: 'b' } })).toMatchObject(wanted)
     expect(pair({ instruction: 'q', input: '', chosen: 'a', rejected: 'b' })).toMatchObject(wanted)
+  })
+
+  test('a conversation beside whole answers (UltraFeedback) is not their prompt', () => {
+    const chosen = [user('q'), assistant('a')]
+    const rejected = [user('q'), assistant('b')]
+    const wanted = { prompt: [user('q')], chosen: [assistant('a')], rejected: [assistant('b')] }
+    expect(pair({ prompt: 'q', messages: chosen, chosen, rejected })).toMatchObject(wanted)
+    expect(pair({ messages: chosen, chosen, rejected })).toMatchObject(wanted)
+    expect(pair({ prompt: 'q', messages: chosen, chosen: 'a', rejected: 'b' }, { chat: true })).toMatchObject(wanted)
+    const system = { role: 'system', content: 's' }
+    const whole = { chosen: [system, ...chosen], rejected: [system, ...rejected] }
+    expect(pair({ prompt: [user('q')], ...whole })).toMatchObject({ ...wanted, prompt: [system, user('q')] })
+  })
+
+  test('answers that go on with a user turn after an explicit prompt are left whole', () => {
+    const prompt = [user('q'), assistant('a')]
+    const answers = { chosen: [user('r'), assistant('b')], rejected: [user('r'), assistant('c')] }
+    expect(pair({ prompt, ...answers })).toMatchObject({ prompt, ...answers })
   })
 
   test('equal answers keep their last turn', () => {
