@@ -13,7 +13,7 @@ export type Convert = (row: Fields, source: RowSource, options: ConvertOptions) 
 
 const PROMPTS = ['prompt', 'question', 'query', 'instruction']
 const COMPLETIONS = ['completion', 'response', 'answer', 'output']
-const CONVERSATIONS = ['messages', 'conversations', 'conversation']
+export const CONVERSATIONS = ['messages', 'conversations', 'conversation']
 
 export const has = (row: Fields, key: string) => row[key] !== undefined && row[key] !== null
 export const promptKey = (row: Fields) => PROMPTS.find((key) => has(row, key))

@@ -147,7 +147,7 @@ function toCall(value: unknown, name: string): ToolCall {
     throw rowError(`${name} is ${showValue(value)}, expected {"function": {"name", "arguments"}}`)
   }
   const id = isFields(value) && typeof value.id === 'string' ? { id: value.id } : {}
-  const parsed = typeof fn.arguments === 'string' ? tryJson(fn.arguments) : fn.arguments
+  const parsed = typeof fn.arguments === 'string' ? parseJsonText(fn.arguments) : fn.arguments
   // Templates print arguments with `tojson`: a JSON text left as it is would come out quoted twice.
   const args = isFields(parsed) ? parsed : (fn.arguments ?? {})
   return { ...id, type: 'function', function: { name: fn.name, arguments: args } }
@@ -155,7 +155,7 @@ function toCall(value: unknown, name: string): ToolCall {
 
 /** The JSON text of one call {name, arguments} or of a list of them. */
 function parseCalls(text: string, name: string): ToolCall[] {
-  const value = tryJson(text)
+  const value = parseJsonText(text)
   if (value === undefined)
     throw rowError(`${name} is ${showValue(text)}, expected a tool call as JSON {"name", "arguments"}`)
   return Array.isArray(value) ? value.map((call, i) => toCall(call, `${name}[${i}]`)) : [toCall(value, name)]
@@ -164,7 +164,7 @@ function parseCalls(text: string, name: string): ToolCall[] {
 /** Tools as a list or its JSON text; bare functions are put into OpenAI's {type, function} frame. */
 export function toTools(value: unknown): unknown[] | undefined {
   if (value === undefined || value === null || value === '') return undefined
-  const list = typeof value === 'string' ? tryJson(value) : value
+  const list = typeof value === 'string' ? parseJsonText(value) : value
   if (!Array.isArray(list)) throw rowError(`tools is ${showValue(value)}, expected a list of functions`)
   const framed = list.map((tool) =>
     isFields(tool) && tool.function === undefined && typeof tool.name === 'string'
@@ -174,7 +174,8 @@ export function toTools(value: unknown): unknown[] | undefined {
   return framed.length > 0 ? framed : undefined
 }
 
-function tryJson(text: string): unknown {
+/** What a JSON text holds, or undefined where it is none. */
+export function parseJsonText(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -120,6 +120,14 @@ describe('supervised formats', () => {
     })
   })
 
+  test('a table, which holds texts only', () => {
+    const messages = [user('q'), assistant('a')]
+    expect(read({ messages: JSON.stringify(messages), tools: '' })).toEqual({ kind: 'chat', messages, source })
+    expect(read({ prompt: 'q', completion: 'a', label: 'False' })).toMatchObject({ kind: 'unpaired', label: false })
+    expect(detectFormat({ messages: '[not JSON' })).toBeNull()
+    expect(read({ text: 'x', label: 'true' })).toEqual({ kind: 'text', text: 'x', source })
+  })
+
   test('tokens with a mask, with labels, with neither', () => {
     expect(read({ tokens: [5, 6], loss: [0, 1], logprobs: [null, -0.5] })).toEqual({
       kind: 'tokens',

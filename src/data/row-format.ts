@@ -1,6 +1,7 @@
 /** The formats that rows come in, as a table: how each looks, what tells it apart, and how it becomes a `Row`. */
 import { closest, HoneError, showValue } from '../base/index.ts'
 import {
+  CONVERSATIONS,
   type Convert,
   type ConvertOptions,
   completionKey,
@@ -15,7 +16,7 @@ import {
   toUnpaired,
   turnsKey,
 } from './convert.ts'
-import { type Fields, isFields, keyList } from './messages.ts'
+import { type Fields, isFields, keyList, parseJsonText } from './messages.ts'
 import { atRow, type RawRow, type Row, type RowSource, rowError } from './row.ts'
 
 interface Format {
@@ -84,7 +85,21 @@ export interface RowOptions extends ConvertOptions {
 
 /** The format of a row, or null when it is none that is known. */
 export function detectFormat(value: unknown): FormatName | null {
-  return isFields(value) ? (FORMAT_NAMES.find((name) => FORMATS[name].matches(value)) ?? null) : null
+  if (!isFields(value)) return null
+  const fields = unpack(value)
+  return FORMAT_NAMES.find((name) => FORMATS[name].matches(fields)) ?? null
+}
+
+/** A table (CSV) holds texts only: turns come as their JSON, a label as a word. */
+function unpack(row: Fields): Fields {
+  const result = { ...row }
+  for (const key of CONVERSATIONS) {
+    const value = row[key]
+    if (typeof value === 'string' && value.trimStart().startsWith('[')) result[key] = parseJsonText(value) ?? value
+  }
+  const label = typeof row.label === 'string' ? row.label.toLowerCase() : null
+  if (label === 'true' || label === 'false') result.label = label === 'true'
+  return result
 }
 
 /**
@@ -96,7 +111,7 @@ export function toRow(raw: RawRow, options: RowOptions = {}): { row: Row; format
   const source: RowSource = { file: raw.file, line: raw.line }
   return atRow(source, () => {
     if (!isFields(raw.value)) throw rowError(`the row is ${showValue(raw.value)}, expected an object`, knownFormats())
-    const fields = options.columns ? rename(raw.value, options.columns) : raw.value
+    const fields = unpack(options.columns ? rename(raw.value, options.columns) : raw.value)
     const format = options.format ?? detectFormat(fields)
     if (!format) throw rowError(`the row has the keys ${keyList(fields)}, which is no known format`, knownFormats())
     if (!Object.hasOwn(FORMATS, format)) {

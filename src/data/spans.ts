@@ -70,7 +70,7 @@ export function rowSpans(
   }
   if (!template) {
     throw new HoneError('E_NO_TEMPLATE', 'the row is a conversation, but the model has no chat template', {
-      help: 'give a template with chatTemplate=FILE (or a known name such as chatml), or train on text or prompt/completion rows',
+      help: 'give one with template=FILE or template=chatml, or train on text or prompt and completion',
     })
   }
   const options: RenderOptions = { ...(row.tools && { tools: row.tools }), ...(variables && { variables }) }
