@@ -9,8 +9,8 @@ interface GgufFamily {
   /** llama.cpp pairs neighbouring values when it rotates, so that rows of query and key have to change places. */
   interleaved?: boolean
   activation: Architecture['activation']
-  /** 'none': llama.cpp reads every layer with full attention. */
-  windows: 'none' | 'every layer' | 'even layers'
+  /** Which layers have windows that llama.cpp heeds; the rest it reads with full attention. */
+  windows: 'none' | 'even layers'
 }
 
 const ggufFamilies: Record<string, GgufFamily> = {
@@ -19,7 +19,7 @@ const ggufFamilies: Record<string, GgufFamily> = {
   qwen2: { architecture: 'qwen2', activation: 'silu', windows: 'none' },
   qwen3: { architecture: 'qwen3', activation: 'silu', windows: 'none' },
   gemma2: { architecture: 'gemma2', activation: 'geluTanh', windows: 'even layers' },
-  phi3: { architecture: 'phi3', activation: 'silu', windows: 'every layer' },
+  phi3: { architecture: 'phi3', activation: 'silu', windows: 'none' },
   gpt2: { architecture: 'gpt2', activation: 'geluTanh', windows: 'none' },
 }
 
@@ -38,12 +38,10 @@ export function ggufFamily(architecture: Architecture): GgufFamily {
     throw refuse(`attention is scaled by ${scales[0]}, expected 1/√${usual} in every layer`)
   }
   const window = Math.max(...windows)
-  const expected = {
-    none: () => true,
-    'every layer': (each: number) => each === window,
-    'even layers': (each: number, layer: number) => each === (layer % 2 === 0 ? window : 0),
-  }[family.windows]
-  if (!windows.every(expected)) throw refuse(`its windows are ${windows.join(', ')}, expected ${family.windows}`)
+  const expected = (each: number, layer: number) => each === (layer % 2 === 0 ? window : 0)
+  if (family.windows === 'even layers' && !windows.every(expected)) {
+    throw refuse(`its windows are ${windows.join(', ')}, expected equal ones in the even layers`)
+  }
   if (architecture.family === 'gemma2' && !tiedEmbeddings) throw refuse('its head is not the embedding')
   return family
 }
@@ -62,11 +60,10 @@ export function architectureMetadata(config: ModelConfig, architecture: Architec
   const longrope = rope?.scaling.type === 'longrope' ? rope.scaling : null
   const context = longrope?.longest ?? architecture.contextLength
   // Where llama.cpp knows no windows the file promises only the length for which they make no difference.
-  const bounded =
-    family.windows === 'none' && window > 0 ? Math.min(context, ...windows.filter((each) => each > 0)) : context
+  const bounds = family.windows === 'none' ? windows.filter((each) => each > 0) : []
   const keys: Record<string, GgufValue> = {
     block_count: u32(architecture.layers),
-    context_length: u32(bounded),
+    context_length: u32(Math.min(context, ...bounds)),
     embedding_length: u32(width),
     feed_forward_length: u32(architecture.mlpWidth),
     'attention.head_count': u32(heads),
@@ -78,7 +75,8 @@ export function architectureMetadata(config: ModelConfig, architecture: Architec
     keys['attention.key_length'] = u32(headWidth)
     keys['attention.value_length'] = u32(headWidth)
   }
-  if (family.windows !== 'none') keys['attention.sliding_window'] = u32(window)
+  // Phi-3 without a window says so with 0; the others leave the key out.
+  if (window > 0 || architecture.family === 'phi3') keys['attention.sliding_window'] = u32(window)
   if (architecture.attentionSoftcap) keys['attn_logit_softcapping'] = f32(architecture.attentionSoftcap)
   if (architecture.logitSoftcap) keys['final_logit_softcapping'] = f32(architecture.logitSoftcap)
   if (rope) {

@@ -54,7 +54,9 @@ export function tokenizerMetadata(
   }
   const merges = model.merges.map((merge) => (typeof merge === 'string' ? merge.split(' ') : merge))
   const byteLevel = steps(spec.pre_tokenizer, 'pretokenizers').some(({ type }) => type === 'ByteLevel')
-  if (!byteLevel && !model.byte_fallback) throw refuse('its BPE has neither bytes for letters nor a byte fallback')
+  if (!byteLevel && !(model.byte_fallback && Object.hasOwn(model.vocab, '<0x0A>'))) {
+    throw refuse('its BPE has neither bytes for letters nor tokens for bytes')
+  }
   const { tokens, types } = tokenList(config, tokenizer, spec, settings)
   const ids = {
     bos: tokenizer.bos,
