@@ -190,10 +190,9 @@ describe('tensors hold what llama.cpp computes with', () => {
     factors.forEach((factor, i) => {
       expect(500 ** (-i / 4) / factor).toBeCloseTo(rope!.frequencies[i], 7)
     })
-    expect(factors).toEqual(factors.toSorted((a, b) => a - b))
     expect(factors[0]).toBeGreaterThan(1.5)
     expect(factors[0]).toBeLessThan(2)
-    expect(factors[3]).toBeCloseTo(8, 5)
+    for (const factor of factors.slice(1)) expect(factor).toBeCloseTo(8, 5)
     model.dispose()
   })
 
