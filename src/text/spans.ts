@@ -6,7 +6,22 @@ export interface Span {
   trained: boolean
 }
 
-type RenderSource = (source: string, messages: Message[], options: RenderOptions) => string
+/** Renders messages, with sentinels around what the template marks as generated. */
+export type RenderMarked = (
+  messages: Message[],
+  options: RenderOptions,
+  marks?: { open: string; close: string },
+) => string
+
+export interface Conversation {
+  messages: Message[]
+  options: RenderOptions
+  /** Texts of the tokens at which generation stops. */
+  stops: string[]
+  /** Whether the template has `{% generation %}` marks. */
+  marked: boolean
+  render: RenderMarked
+}
 
 /**
  * A conversation's rendering, cut where what an assistant wrote begins and ends.
@@ -16,23 +31,16 @@ type RenderSource = (source: string, messages: Message[], options: RenderOptions
  * token belongs to the turn that follows, since a sampler stops before it.
  * @throws HoneError E_TEMPLATE_MASK, E_MASK_EMPTY
  */
-export function spansOf(
-  messages: Message[],
-  options: RenderOptions,
-  source: string,
-  stops: string[],
-  render: RenderSource,
-): Span[] {
+export function spansOf(conversation: Conversation): Span[] {
+  const { messages, options, marked, render } = conversation
   const turns = messages.flatMap(({ role }, i) => (role === 'assistant' ? [i] : []))
   const learnt = turns.filter((turn) => messages[turn]?.train !== false)
   if (learnt.length === 0) {
     const why = turns.length === 0 ? 'has no assistant turn' : 'marks every assistant turn with "train": false'
     throw new HoneError('E_MASK_EMPTY', `the conversation ${why}: there is nothing to learn from`)
   }
-  const text = render(source, messages, options)
-  const ranges = GENERATION.test(source)
-    ? markedRanges(messages, options, source, text, turns, render)
-    : prefixRanges(messages, options, source, text, learnt, stops, render)
+  const text = render(messages, options)
+  const ranges = marked ? markedRanges(conversation, text, turns) : prefixRanges(conversation, text, learnt)
   const spans = cut(text, ranges)
   if (spans.some(({ trained }) => trained)) return spans
   throw new HoneError('E_MASK_EMPTY', 'the chat template renders no text for the assistant turns')
@@ -58,36 +66,23 @@ function cut(text: string, ranges: Range[]): Span[] {
   return spans
 }
 
-const GENERATION = /\{%[-+]?\s*generation\s*[-+]?%\}/
-const MARK = /\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}/g
-
-/** Ranges that the template encloses in generation marks: a sentinel is printed at each mark and looked up in the rendering. */
-function markedRanges(
-  messages: Message[],
-  options: RenderOptions,
-  source: string,
-  text: string,
-  turns: number[],
-  render: RenderSource,
-): Range[] {
-  const used = source + JSON.stringify([messages, options])
+/** Ranges that the template encloses in generation marks: sentinels are printed around them and looked up in the rendering. */
+function markedRanges({ messages, options, render }: Conversation, text: string, turns: number[]): Range[] {
   // Noncharacters, which no text of the world has: the first pair that is not in this one either.
-  const [open, close] = [0xfdd0, 0xfdd2, 0xfdd4, 0xfdd6, 0xfdd8]
-    .map((code) => [String.fromCharCode(code), String.fromCharCode(code + 1)] as const)
-    .find((pair) => pair.every((char) => !used.includes(char))) ?? ['\ufdee', '\ufdef']
-  // The mark becomes a block of the same kind, so that the white space around it is treated as before.
-  const marked = source.replace(
-    MARK,
-    (_mark, left: string, end: string | undefined, right: string) =>
-      `{%${left} if true %}{{ '${end ? close : open}' }}{% endif ${right}%}`,
+  const pairs = Array.from({ length: 16 }, (_, i) =>
+    [0xfdd0 + 2 * i, 0xfdd1 + 2 * i].map((code) => String.fromCharCode(code)),
   )
+  const [open, close] = (pairs.find((pair) => !pair.some((char) => text.includes(char))) ?? pairs[0]) as [
+    string,
+    string,
+  ]
   const found: Range[] = []
   let plain = ''
   let start = -1
   const disordered = (): never => {
     throw new HoneError('E_TEMPLATE_MASK', 'the generation marks of the chat template open and close out of order')
   }
-  for (const part of render(marked, messages, options).split(new RegExp(`([${open}${close}])`))) {
+  for (const part of render(messages, options, { open, close }).split(new RegExp(`([${open}${close}])`))) {
     if (part === open) {
       if (start >= 0) disordered()
       start = plain.length
@@ -120,22 +115,15 @@ function markedRanges(
  * Ranges found by rendering the conversation up to each turn and through it: the first must begin the second, and the second, up to
  * the turn's end, the whole. What a template adds only at its very end (an end-of-text token) stands behind the turn's end.
  */
-function prefixRanges(
-  messages: Message[],
-  options: RenderOptions,
-  source: string,
-  text: string,
-  turns: number[],
-  stops: string[],
-  render: RenderSource,
-): Range[] {
+function prefixRanges({ messages, options, stops, render }: Conversation, text: string, turns: number[]): Range[] {
   const ending = turnEnding(stops)
   return turns.map((turn) => {
     const until = (count: number, addGenerationPrompt: boolean): string =>
-      attempt(turn, () => render(source, messages.slice(0, count), { ...options, addGenerationPrompt }))
+      attempt(turn, () => render(messages.slice(0, count), { ...options, addGenerationPrompt }))
     const prompt = until(turn, true)
     const through = until(turn + 1, false)
-    if (!through.startsWith(prompt)) throw inconsistent(turn, 'does not begin with its generation prompt', prompt, through)
+    if (!through.startsWith(prompt))
+      throw inconsistent(turn, 'does not begin with its generation prompt', prompt, through)
     const tail = ending.exec(through.slice(prompt.length))
     const end = tail ? prompt.length + tail.index + (tail[1] as string).length : through.length
     const ended = through.slice(0, end)

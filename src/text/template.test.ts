@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { HoneError } from '../base/index.ts'
+import type { HoneError } from '../base/index.ts'
 import { CHATML_TEMPLATE, chatTemplate } from './template.ts'
 import type { Message, RenderOptions } from './types.ts'
 
@@ -63,4 +63,13 @@ test.each(names)('%s: the spans make up the rendering', (name) => {
 
 const trainedOf = (spans: { text: string; trained: boolean }[]): string[] =>
   spans.filter(({ trained }) => trained).map(({ text }) => text)
-test('x', () => { for (const name of names) for (const c of Object.keys(recorded.conversations)) { try { console.log(name, c, JSON.stringify(trainedOf(load(name).spans(recorded.conversations[c] as Message[])))) } catch (e) { console.log(name, c, (e as Error).message) } } })
+test('x', () => {
+  for (const name of names)
+    for (const c of Object.keys(recorded.conversations)) {
+      try {
+        console.log(name, c, JSON.stringify(trainedOf(load(name).spans(recorded.conversations[c] as Message[]))))
+      } catch (e) {
+        console.log(name, c, (e as Error).message)
+      }
+    }
+})

@@ -1,8 +1,8 @@
 import { HoneError } from '../base/index.ts'
 import type { TokenizerConfig } from './config.ts'
-import { compileJinja, type Render } from './jinja.ts'
+import { compileJinja, type JinjaTemplate } from './jinja/index.ts'
 import { type FoundTokenizer, findTokenizer, readTokenizerConfig, readTokenizerFile, templateTokens } from './load.ts'
-import { spansOf } from './spans.ts'
+import { type RenderMarked, spansOf } from './spans.ts'
 import type { ChatTemplate, Message, RenderOptions } from './types.ts'
 
 /**
@@ -33,33 +33,38 @@ export interface ChatTemplateOptions {
 export function chatTemplate(source: string, options: ChatTemplateOptions = {}): ChatTemplate {
   const tokens = options.tokens ?? {}
   const stops = options.stopTokens ?? Object.values(tokens)
-  const compiled = new Map<string, Render>()
-  const compile = (text: string): Render => {
-    const known = compiled.get(text) ?? compileJinja(text)
-    compiled.set(text, known)
-    return known
+  const main = compileJinja(source)
+  let withTools: JinjaTemplate | undefined
+  const templateFor = (settings: RenderOptions): JinjaTemplate => {
+    if (!settings.tools || options.named?.tool_use === undefined) return main
+    withTools ??= compileJinja(options.named.tool_use)
+    return withTools
   }
-  compile(source)
-  const sourceFor = (settings: RenderOptions): string => (settings.tools && options.named?.tool_use) || source
-  const renderSource = (text: string, messages: Message[], settings: RenderOptions): string =>
-    compile(text)({
-      ...tokens,
-      tools: settings.tools ?? null,
-      documents: null,
-      add_generation_prompt: settings.addGenerationPrompt ?? false,
-      ...settings.variables,
-      messages: messages.map(({ train: _train, ...message }) => message),
-    })
+  const render: RenderMarked = (messages, settings, marks) =>
+    templateFor(settings).render(
+      {
+        ...tokens,
+        tools: settings.tools ?? null,
+        documents: null,
+        add_generation_prompt: settings.addGenerationPrompt ?? false,
+        ...settings.variables,
+        messages: messages.map(seenByTemplate),
+      },
+      marks,
+    )
   return {
     source,
-    render: (messages, settings = {}) => renderSource(sourceFor(settings), messages, settings),
-    spans(messages, settings = {}) {
-      const text = sourceFor(settings)
-      return spansOf(messages, settings, text, stops, (template, part, partSettings) =>
-        renderSource(template, part, partSettings),
-      )
-    },
+    render: (messages, settings = {}) => render(messages, settings),
+    spans: (messages, settings = {}) =>
+      spansOf({ messages, options: settings, stops, marked: templateFor(settings).hasGeneration, render }),
   }
+}
+
+/** Reasoning goes under `reasoning_content` whatever it was called, as in `transformers`; `train` is not the template's business. */
+function seenByTemplate({ train: _train, ...message }: Message): Record<string, unknown> {
+  const { reasoning_content, thinking, reasoning } = message as Record<string, unknown>
+  const thought = reasoning_content ?? thinking ?? reasoning
+  return thought == null ? message : { thinking: thought, ...message, reasoning_content: thought }
 }
 
 /**
@@ -74,11 +79,18 @@ export async function loadChatTemplate(folder: string): Promise<ChatTemplate | n
   if (source === undefined) {
     if (!named || Object.keys(named).length === 0) return null
     const found = Object.keys(named).join(', ')
-    throw new HoneError('E_TEMPLATE', `tokenizer_config.json in ${folder} has chat templates ${found}, none named default`)
+    throw new HoneError(
+      'E_TEMPLATE',
+      `tokenizer_config.json in ${folder} has chat templates ${found}, none named default`,
+    )
   }
   const tokenizer = await findTokenizer(folder)
   const tokens = templateTokens(tokenizer?.config ?? config)
-  return chatTemplate(source, { tokens, stopTokens: [...Object.values(tokens), ...specialTexts(tokenizer, config)], named })
+  return chatTemplate(source, {
+    tokens,
+    stopTokens: [...Object.values(tokens), ...specialTexts(tokenizer, config)],
+    named,
+  })
 }
 
 function namedTemplates(value: TokenizerConfig['chat_template']): Record<string, string> | undefined {
@@ -91,5 +103,7 @@ function namedTemplates(value: TokenizerConfig['chat_template']): Record<string,
 function specialTexts(tokenizer: FoundTokenizer | null, config: TokenizerConfig): string[] {
   const listed = (tokenizer?.json as { added_tokens?: unknown } | undefined)?.added_tokens
   const entries = [...(Array.isArray(listed) ? listed : []), ...Object.values(config.added_tokens_decoder ?? {})]
-  return entries.flatMap((token) => (token?.special === true && typeof token.content === 'string' ? [token.content] : []))
+  return entries.flatMap((token) =>
+    token?.special === true && typeof token.content === 'string' ? [token.content] : [],
+  )
 }
