@@ -164,6 +164,29 @@ describe('inspection', () => {
     expect(JSON.parse(JSON.stringify(row))).toEqual(row)
   })
 
+  test('an answer is decoded as what follows its prompt, not as the start of a text', async () => {
+    // As SentencePiece: a space at the very start is not part of the text.
+    const stream: typeof tokenizer.stream = () => {
+      const inner = tokenizer.stream()
+      let first = true
+      const push = (id: number) => {
+        const text = inner.push(id)
+        const cut = first ? text.replace(/^ /, '') : text
+        first = false
+        return cut
+      }
+      return { push, flush: inner.flush }
+    }
+    const data = await encoded([{ prompt: ' q', chosen: ' a', rejected: ' b' }], { objective: 'preference' })
+    const [row] = await inspectRows(data, { ...tokenizer, stream }, [0])
+    if (row.status !== 'kept') throw new Error(row.status)
+    expect(row.segments.map(({ tokens }) => tokens.map((token) => token.text))).toEqual([
+      ['<s>', ' q'],
+      [' a', '</s>'],
+      [' b', '</s>'],
+    ])
+  })
+
   test('pairs, bad and dropped rows; the terminal is not at the mercy of the data', async () => {
     const pair = { prompt: 'q\x1b[2J', chosen: ' a', rejected: ' b\u202e' }
     const long = { ...pair, prompt: 'x'.repeat(200) }
