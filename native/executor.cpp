@@ -1,0 +1,232 @@
+#include "executor.h"
+
+#include <cstring>
+#include <new>
+
+#include "files.h"
+
+namespace hone {
+
+namespace {
+
+/** How often the thread looks for a command before it sleeps: the caller is often about to send the next one. */
+constexpr int spins = 2000;
+
+std::string plural(int64_t n, const char* what) { return std::to_string(n) + " " + what; }
+
+}  // namespace
+
+void* scratchOf(Executor& executor, size_t bytes) { return executor.scratch(bytes); }
+void makePack(Executor& executor, Pack& pack, size_t bytes) { executor.makePack(pack, bytes); }
+
+Executor::Executor(const KernelSet& kernels, int threads) : kernels_(kernels), pool_(threads) {
+  thread_ = std::thread([this] { work(); });
+}
+
+Executor::~Executor() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    pool_.abandon();
+  }
+  wake_.notify_all();
+  thread_.join();
+  for (auto& entry : slots_) releaseSlot(entry.second);
+}
+
+void Executor::enqueue(Command&& command) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  command.number = ++enqueued_;
+  queue_.push_back(std::move(command));
+  if (asleep_) wake_.notify_one();
+}
+
+void Executor::cancel() { cancelled_.store(enqueued_.load()); }
+
+void Executor::work() {
+  std::vector<Command> batch;
+  uint64_t done = 0;
+  while (true) {
+    for (int i = 0; i < spins && enqueued_.load(std::memory_order_relaxed) == done && !stopping_; i++) relax();
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      asleep_ = true;
+      wake_.wait(lock, [this] { return !queue_.empty() || stopping_; });
+      asleep_ = false;
+      batch.swap(queue_);
+    }
+    for (auto& command : batch) {
+      if (stopping_) {
+        const Failure closed = {"E_CLOSED", "the backend was closed"};
+        if (command.reply) command.reply(&closed);
+      } else execute(command);
+      done = command.number;
+    }
+    batch.clear();
+    if (stopping_) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (queue_.empty()) return;
+    }
+  }
+}
+
+void Executor::reply(Command& command, const Failure* failure) {
+  if (command.reply) command.reply(failure);
+}
+
+void Executor::execute(Command& command) {
+  // A failed load is told to whoever asked for it; every other failure waits for the next read or idle.
+  try {
+    switch (command.type) {
+      case Command::kernel:
+        if (!failure_ && command.number > cancelled_.load()) runKernel(command);
+        return;
+      case Command::allocate: {
+        Slot slot;
+        slot.bytes = (size_t)command.length * (size_t)bytesOf(command.dtype);
+        slot.length = command.length;
+        slot.dtype = command.dtype;
+        slot.data = memory_.take(slot.bytes);
+        slots_[command.buffer] = slot;
+        return;
+      }
+      case Command::release: {
+        Slot& slot = slotOf(command.buffer, "free");
+        releaseSlot(slot);
+        slots_.erase(command.buffer);
+        return;
+      }
+      case Command::write: {
+        Slot& slot = slotOf(command.buffer, "write");
+        if (command.offset < 0 || command.length > slot.length - command.offset)
+          throw Failure{"E_BUFFER", "write: " + plural(command.length, "elements") + " at " + std::to_string(command.offset) + " into a buffer of " + std::to_string(slot.length)};
+        dropPacks(slot);
+        const size_t size = (size_t)bytesOf(slot.dtype);
+        memcpy((char*)slot.data + (size_t)command.offset * size, command.source.get(), (size_t)command.length * size);
+        return;
+      }
+      case Command::read: {
+        if (failure_) break;
+        Slot& slot = slotOf(command.buffer, "read");
+        if (command.offset < 0 || command.length > slot.length - command.offset)
+          throw Failure{"E_BUFFER", "read: " + plural(command.length, "elements") + " at " + std::to_string(command.offset) + " of a buffer of " + std::to_string(slot.length)};
+        const size_t size = (size_t)bytesOf(slot.dtype);
+        memcpy(command.target, (const char*)slot.data + (size_t)command.offset * size, (size_t)command.length * size);
+        break;
+      }
+      case Command::load:
+        loadFile(command, slotOf(command.buffer, "load"));
+        reply(command, nullptr);
+        return;
+      case Command::idle:
+        break;
+    }
+    // Read and idle deliver.
+    memory_.settle();
+    const std::unique_ptr<Failure> told = std::move(failure_);
+    reply(command, told.get());
+  } catch (const Failure& failure) {
+    if (command.reply) reply(command, &failure);
+    else if (!failure_) failure_ = std::make_unique<Failure>(failure);
+  } catch (const std::bad_alloc&) {
+    const char* what = command.type == Command::kernel ? kernelTable()[(size_t)command.opcode].name : command.type == Command::allocate ? "alloc" : "load";
+    Failure failure = {"E_MEMORY", std::string(what) + ": out of memory"};
+    if (command.type == Command::allocate) failure.message += " for " + plural(command.length, "elements");
+    if (command.reply) reply(command, &failure);
+    else if (!failure_) failure_ = std::make_unique<Failure>(failure);
+  }
+}
+
+void Executor::runKernel(const Command& command) {
+  const KernelSpec& spec = kernelTable()[(size_t)command.opcode];
+  Run run;
+  run.pool = &pool_;
+  run.executor = this;
+  const size_t count = spec.buffers.size();
+  for (size_t i = 0; i < maxBuffers; i++) run.slots[i] = nullptr;
+  for (size_t i = 0; i < count; i++) {
+    const int64_t id = (int64_t)command.args[i];
+    if (id == 0) continue;
+    const auto found = slots_.find(id);
+    if (found == slots_.end())
+      throw Failure{"E_BUFFER", std::string(spec.name) + ": " + spec.buffers[i].name + " is buffer " + std::to_string(id) + ", which is not allocated or was freed"};
+    run.slots[i] = &found->second;
+  }
+  for (size_t i = 0; i < spec.numbers.size(); i++) run.numbers[i] = command.args[count + i];
+  checkArguments(command.opcode, run);
+  for (size_t i = 0; i < count; i++)
+    if (spec.buffers[i].written && run.slots[i]) dropPacks(*run.slots[i]);
+  struct Scratch {
+    Executor& executor;
+    ~Scratch() {
+      for (auto& block : executor.scratch_) executor.memory_.give(block.data, block.bytes);
+      executor.scratch_.clear();
+    }
+  } scratch = {*this};
+  kernels_.kernels[command.opcode](run);
+}
+
+void Executor::loadFile(const Command& command, Slot& slot) {
+  if (command.offset < 0 || command.length < 0 || command.length > slot.length - command.offset)
+    throw Failure{"E_BUFFER", "load: " + plural(command.length, "elements") + " at " + std::to_string(command.offset) + " into a buffer of " + std::to_string(slot.length)};
+  dropPacks(slot);
+  const File file(command.path);
+  const size_t from = (size_t)bytesOf(command.dtype), to = (size_t)bytesOf(slot.dtype);
+  if (command.dtype == slot.dtype) {
+    file.read(command.fileOffset, (size_t)command.length * from, (char*)slot.data + (size_t)command.offset * to);
+    return;
+  }
+  // Another storage type: in pieces through the kernel that converts.
+  const int64_t piece = 1 << 20;
+  Slot part;
+  part.dtype = command.dtype;
+  part.bytes = (size_t)piece * from;
+  part.data = memory_.take(part.bytes);
+  struct Held {
+    Memory& memory;
+    Slot& slot;
+    ~Held() { memory.give(slot.data, slot.bytes); }
+  } held = {memory_, part};
+  int copyCode = 0;
+  while (std::strcmp(kernelTable()[(size_t)copyCode].name, "copy") != 0) copyCode++;
+  for (int64_t at = 0; at < command.length; at += piece) {
+    part.length = command.length - at < piece ? command.length - at : piece;
+    file.read(command.fileOffset + at * (int64_t)from, (size_t)part.length * from, (char*)part.data);
+    Run run = {{&part, &slot}, {(double)part.length, 0, (double)(command.offset + at)}, &pool_, this};
+    kernels_.kernels[copyCode](run);
+  }
+}
+
+Slot& Executor::slotOf(int64_t id, const char* what) {
+  const auto found = slots_.find(id);
+  if (found == slots_.end())
+    throw Failure{"E_BUFFER", std::string(what) + ": buffer " + std::to_string(id) + " is not allocated or was freed"};
+  return found->second;
+}
+
+void Executor::dropPacks(Slot& slot) {
+  for (auto& pack : slot.packs) {
+    if (pack.data) memory_.give(pack.data, pack.bytes);
+    pack = Pack{};
+  }
+}
+
+void Executor::releaseSlot(Slot& slot) {
+  dropPacks(slot);
+  memory_.give(slot.data, slot.bytes);
+}
+
+void* Executor::scratch(size_t bytes) {
+  void* data = memory_.take(bytes);
+  scratch_.push_back({data, bytes});
+  return data;
+}
+
+void Executor::makePack(Pack& pack, size_t bytes) {
+  if (pack.data) memory_.give(pack.data, pack.bytes);
+  pack = Pack{};
+  pack.data = memory_.take(bytes);
+  pack.bytes = bytes;
+}
+
+}  // namespace hone

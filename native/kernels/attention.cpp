@@ -1,0 +1,205 @@
+// Causal attention over a token tree with a running soft-max (Milakov & Gimelshein 2018; Dao et al. 2022).
+//
+// A query row takes the key blocks of its path in order. Keys it does not see are left out of every sum, not added as
+// zeros: a decoded token, whose cache ends with itself, and the same token inside a training pack, whose block holds
+// later keys too, go through the same additions.
+#include "attention.h"
+
+namespace hone {
+namespace HONE_ISA {
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int rowsTogether = 4;
+#else
+constexpr int rowsTogether = 2;
+#endif
+/** Query rows times heads that a task takes. */
+constexpr int64_t tileRows = 4 * MR;
+
+/** acc[r] += Σ p[r, j] · values[j] for j in [from, to), in order, for R rows. */
+template <int R, int V>
+HONE_INLINE void addValuesPart(float* acc, const float* p, const float* values, int64_t padded, int64_t e, int64_t from,
+                               int64_t to) {
+  F sum[R][V];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) sum[r][v] = load(acc + r * padded + e + v * W);
+  for (int64_t j = from; j < to; j++) {
+    F value[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) value[v] = load(values + j * padded + e + v * W);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) {
+      F weight = splat(p[r * blockKeys + j]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) sum[r][v] = fma(value[v], weight, sum[r][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) store(acc + r * padded + e + v * W, sum[r][v]);
+}
+
+template <int R>
+static void addValues(float* acc, const float* p, const float* values, int64_t padded, int64_t from, int64_t to) {
+  if (from >= to) return;
+  int64_t e = 0;
+  for (; e + 4 * W <= padded; e += 4 * W) addValuesPart<R, 4>(acc, p, values, padded, e, from, to);
+  for (; e < padded; e += 2 * W) addValuesPart<R, 2>(acc, p, values, padded, e, from, to);
+}
+
+/** The keys of one block that a row sees. */
+struct Range {
+  int64_t from, to;
+};
+
+/** The state of one worker's tile: everything a row carries from block to block. */
+struct Tile {
+  float *queries, *panels, *keys, *across, *values, *scores, *acc, *most, *sum;
+  Range* seen;
+};
+
+/** Turns a row of dots into weights relative to the running maximum and rescales what was summed before. */
+HONE_INLINE void softmaxStep(const AttentionShape& s, const Tile& t, int64_t row) {
+  constexpr int vectors = (int)(blockKeys / W);
+  float* line = t.scores + row * blockKeys;
+  const Range seen = t.seen[row];
+  const F lowest = splat(-__builtin_inff());
+  F top = lowest, score[vectors];
+  for (int v = 0; v < vectors; v++) {
+    score[v] = select(seenLanes(v * W, seen.from, seen.to), capScore(s, load(line + v * W), nullptr), lowest);
+    top = larger(score[v], top);
+  }
+  const float before = t.most[row], blockMost = maxLanes(top), now = blockMost > before ? blockMost : before;
+  const float base = now == -__builtin_inff() ? 0.0f : now;
+  F sum = zero();
+  for (int v = 0; v < vectors; v++) {
+    F weight = exp(score[v] - base);
+    sum = sum + weight;
+    store(line + v * W, weight);
+  }
+  const float rescale = exp1(before - base);
+  t.sum[row] = t.sum[row] * rescale + sumLanes(sum);
+  t.most[row] = now;
+  if (rescale != 1.0f)
+    for (int64_t e = 0; e < s.padded; e += W) store(t.acc + row * s.padded + e, load(t.acc + row * s.padded + e) * rescale);
+}
+
+/** Adds the block's values to `count` ≤ rowsTogether rows: what all of them see together, the rest row by row. */
+void addBlock(const AttentionShape& s, const Tile& t, int64_t row, int64_t count) {
+  float *acc = t.acc + row * s.padded, *p = t.scores + row * blockKeys;
+  Range all = t.seen[row];
+  for (int64_t r = 1; r < count; r++) {
+    all.from = most(all.from, t.seen[row + r].from);
+    all.to = least(all.to, t.seen[row + r].to);
+  }
+  const bool together = count == rowsTogether && all.from < all.to;
+  for (int64_t r = 0; r < count; r++) {
+    const Range seen = t.seen[row + r];
+    addValues<1>(acc + r * s.padded, p + r * blockKeys, t.values, s.padded, seen.from, together ? all.from : seen.to);
+  }
+  if (!together) return;
+  addValues<rowsTogether>(acc, p, t.values, s.padded, all.from, all.to);
+  for (int64_t r = 0; r < count; r++) addValues<1>(acc + r * s.padded, p + r * blockKeys, t.values, s.padded, all.to, t.seen[row + r].to);
+}
+
+struct Task {
+  int32_t segment, keyHead;
+  int64_t first;  // query row within the segment
+};
+
+}  // namespace
+
+void kernels::attention(const Run& run) {
+  const float *q = run.floats(0), *k = run.floats(1), *v = run.floats(2);
+  float *y = run.floats(3), *lse = run.floats(4);
+  const int64_t segmentCount = run.whole(0);
+  const AttentionShape s = attentionShape(run, 1, 5);
+  const int64_t queries = most(1, tileRows / s.group), rowsMost = queries * s.group, rowsPadded = roundUp(rowsMost, MR);
+
+  int64_t taskCount = 0;
+  double work = 0;
+  for (int64_t i = 0; i < segmentCount; i++) {
+    const Segment segment = segmentAt(s, i);
+    taskCount += ceilDivide(segment.count, queries) * s.keyHeads;
+    work += 4.0 * segment.count * segment.pathLength() * s.heads * s.width;
+  }
+  Task* tasks = (Task*)run.scratch(taskCount * 4);
+  for (int64_t i = 0, at = 0; i < segmentCount; i++)
+    // The last tiles see the most keys: begun first, they leave the short ones to fill the gaps.
+    for (int64_t first = (segmentAt(s, i).count - 1) / queries * queries; first >= 0 && segmentAt(s, i).count > 0; first -= queries)
+      for (int64_t g = 0; g < s.keyHeads; g++) tasks[at++] = {(int32_t)i, (int32_t)g, first};
+
+  const int64_t perWorker = roundUp(rowsMost * s.padded * 2 + rowsPadded * (s.width + blockKeys + 6) + blockKeys * s.padded * 2 + blockKeys * s.width + 64, 16);
+  float* space = run.scratch(perWorker * run.threads());
+
+  run.parallel(taskCount, work, [&](int64_t index, int worker) {
+    const Task task = tasks[index];
+    const Segment segment = segmentAt(s, task.segment);
+    const int64_t count = least(queries, segment.count - task.first), rows = count * s.group;
+    Tile t;
+    float* at = space + worker * perWorker;
+    auto take = [&](int64_t floats) {
+      float* here = at;
+      at += floats;
+      return here;
+    };
+    t.keys = take(blockKeys * s.padded);
+    t.values = take(blockKeys * s.padded);
+    t.queries = take(rowsMost * s.padded);
+    t.acc = take(rowsMost * s.padded);
+    t.across = take(blockKeys * s.width);
+    t.panels = take(rowsPadded * s.width);
+    t.scores = take(rowsPadded * blockKeys);
+    t.most = take(rowsPadded);
+    t.sum = take(rowsPadded);
+    t.seen = (Range*)take(rowsPadded * 4);
+
+    // Row r of the tile is query r / group of the tile, head r mod group of the key head's group.
+    for (int64_t i = 0; i < count; i++)
+      memcpy(t.queries + i * s.group * s.width, q + ((segment.row + task.first + i) * s.heads + task.keyHead * s.group) * s.width, (size_t)(s.group * s.width) * 4);
+    for (int64_t r = 0; r < rows; r += MR)
+      packPanel<MR, Format::floats, SourceF32>({t.queries, F32, s.width, false}, r, least(MR, rows - r), 0, s.width, t.panels + r * s.width);
+    memset(t.acc, 0, (size_t)(rows * s.padded) * 4);
+    for (int64_t r = 0; r < rows; r++) {
+      t.most[r] = -__builtin_inff();
+      t.sum[r] = 0;
+    }
+
+    const int64_t position = segment.position + task.first;
+    for (int64_t block = firstSeen(s, position) / blockKeys * blockKeys; block < position + count; block += blockKeys) {
+      const int64_t keys = least(blockKeys, segment.pathLength() - block);
+      int32_t keyRows[blockKeys];
+      pathRows(segment, block, keys, keyRows);
+      gatherKeys(s, k, task.keyHead, keyRows, keys, t.keys);
+      gatherKeys(s, v, task.keyHead, keyRows, keys, t.values);
+      keysAcross(s, t.keys, t.across);
+      // Rows see a block from some row on; with a window, up to some row.
+      int64_t first = rows, last = 0;
+      for (int64_t r = 0; r < rows; r++) {
+        const int64_t p = position + r / s.group;
+        t.seen[r] = {most(0, firstSeen(s, p) - block), least(blockKeys, p + 1 - block)};
+        if (t.seen[r].from >= t.seen[r].to) t.seen[r] = {0, 0};
+        else first = least(first, r), last = r + 1;
+      }
+      for (int64_t r = first / MR * MR; r < last; r += MR)
+        scoreRows(s, t.panels + r * s.width, t.across, least(MR, rows - r), t.scores + r * blockKeys);
+      for (int64_t r = first; r < last; r++) softmaxStep(s, t, r);
+      for (int64_t r = first; r < last; r += rowsTogether) addBlock(s, t, r, least(rowsTogether, last - r));
+    }
+
+    for (int64_t r = 0; r < rows; r++) {
+      const int64_t row = segment.row + task.first + r / s.group, head = task.keyHead * s.group + r % s.group;
+      const float total = t.sum[r], *acc = t.acc + r * s.padded;
+      lse[row * s.heads + head] = t.most[r] + log1(total);
+      eachVector(s.width, [&](int64_t e, int64_t n) { put(y + (row * s.heads + head) * s.width + e, get(acc + e, n) / total, n); });
+    }
+  });
+}
+
+}  // namespace HONE_ISA
+}  // namespace hone

@@ -1,0 +1,223 @@
+// The gradient of attention, scores formed anew from lse (Dao et al. 2022).
+//
+// Keys of a shared prefix collect gradients from many segments. A unit of work is therefore a whole tree and one key
+// head: nobody else writes its rows, and the order of its sums does not know how many threads there are.
+#include <initializer_list>
+
+#include "attention.h"
+#include "reduce.h"
+
+namespace hone {
+namespace HONE_ISA {
+
+namespace {
+
+/** Query rows times heads that are multiplied with a block at a time. */
+constexpr int64_t tileRows = 4 * MR;
+
+/** Trees: segments whose paths share a key row, found by merging overlapping spans. */
+struct Trees {
+  int32_t* order;   // segments, those of a tree together, each tree in ascending order
+  int32_t* starts;  // [count + 1] into order
+  int64_t count;
+};
+
+int32_t rootOf(int32_t* parent, int32_t i) {
+  while (parent[i] != i) i = parent[i] = parent[parent[i]];
+  return i;
+}
+
+Trees findTrees(const Run& run, const AttentionShape& s, int64_t segmentCount, int64_t keyRows) {
+  // `owner` of a key row: the last segment seen to read it. A span is marked at each of its rows.
+  int32_t* owner = (int32_t*)run.scratch(keyRows + 1);
+  int32_t* parent = (int32_t*)run.scratch(segmentCount + 1);
+  memset(owner, 0xff, (size_t)keyRows * 4);
+  for (int32_t i = 0; i < segmentCount; i++) {
+    parent[i] = i;
+    const Segment segment = segmentAt(s, i);
+    for (int64_t span = 0; span < segment.spanCount; span++)
+      for (int64_t r = segment.spans[2 * span]; r < segment.spans[2 * span] + segment.spans[2 * span + 1]; r++) {
+        if (owner[r] >= 0) {
+          const int32_t a = rootOf(parent, owner[r]), b = rootOf(parent, i);
+          if (a != b) parent[a < b ? b : a] = a < b ? a : b;
+        }
+        owner[r] = i;
+      }
+  }
+  Trees trees = {(int32_t*)run.scratch(segmentCount + 1), (int32_t*)run.scratch(segmentCount + 1), 0};
+  int32_t* size = (int32_t*)run.scratch(segmentCount + 1);
+  int32_t* treeOf = (int32_t*)run.scratch(segmentCount + 1);
+  for (int32_t i = 0; i < segmentCount; i++) {
+    const int32_t root = rootOf(parent, i);
+    if (root == i) size[treeOf[i] = (int32_t)trees.count++] = 0;
+    else treeOf[i] = treeOf[root];  // the root is the tree's first segment, so it was met before
+    size[treeOf[i]]++;
+  }
+  trees.starts[0] = 0;
+  for (int64_t t = 0; t < trees.count; t++) {
+    trees.starts[t + 1] = trees.starts[t] + size[t];
+    size[t] = trees.starts[t];
+  }
+  for (int32_t i = 0; i < segmentCount; i++) trees.order[size[treeOf[i]]++] = i;
+  return trees;
+}
+
+/** One worker's memory; rows are query rows times the heads of a group. */
+struct Space {
+  float *q, *dy, *dq;            // [rows, padded]
+  float *qPanels, *dyPanels;     // panels [width, MR]
+  float *lse, *delta;            // [rows]
+  float *keys, *values;          // [blockKeys, padded]
+  float *keysAcross, *valuesAcross;
+  float *dKeys, *dValues;        // [blockKeys, padded]
+  float *weights, *dScores;      // [tileRows, blockKeys]
+  float *dPanels;                // panels [blockKeys, MR] of dScores
+};
+
+int64_t layOut(Space& at, float* base, const AttentionShape& s, int64_t rows) {
+  const int64_t start = (int64_t)(intptr_t)base, padded = roundUp(rows, MR);
+  float* next = base;
+  auto take = [&](int64_t floats) {
+    float* here = next;
+    next += roundUp(floats, 16);
+    return here;
+  };
+  for (float** to : {&at.q, &at.dy, &at.dq}) *to = take(padded * s.padded);
+  for (float** to : {&at.qPanels, &at.dyPanels}) *to = take(padded * s.width);
+  for (float** to : {&at.lse, &at.delta}) *to = take(padded);
+  for (float** to : {&at.keys, &at.values, &at.dKeys, &at.dValues}) *to = take(blockKeys * s.padded);
+  for (float** to : {&at.keysAcross, &at.valuesAcross}) *to = take(blockKeys * s.width);
+  for (float** to : {&at.weights, &at.dScores, &at.dPanels}) *to = take((tileRows + 1) * blockKeys);
+  return ((int64_t)(intptr_t)next - start) / 4;
+}
+
+struct Buffers {
+  const float *q, *k, *v, *y, *lse, *dy;
+  float *dq, *dk, *dv;
+};
+
+/** Gathers the segment's queries of one key head: q, dy, lse and Σ dy · y. */
+void gatherQueries(const AttentionShape& s, const Buffers& b, const Segment& segment, int64_t keyHead, const Space& m) {
+  const int64_t rows = segment.count * s.group;
+  for (int64_t r = 0; r < rows; r++) {
+    const int64_t at = (segment.row + r / s.group) * s.heads + keyHead * s.group + r % s.group;
+    const float *q = b.q + at * s.width, *dy = b.dy + at * s.width, *y = b.y + at * s.width;
+    for (float* line : {m.q + r * s.padded, m.dy + r * s.padded}) memset(line, 0, (size_t)s.padded * 4);
+    memcpy(m.q + r * s.padded, q, (size_t)s.width * 4);
+    memcpy(m.dy + r * s.padded, dy, (size_t)s.width * 4);
+    m.lse[r] = b.lse[at];
+    m.delta[r] = sumOf(s.width, [&](int64_t i, int64_t n) { return get(dy + i, n) * get(y + i, n); });
+  }
+  for (int64_t r = rows; r < roundUp(rows, MR); r++)
+    for (float* line : {m.q + r * s.padded, m.dy + r * s.padded}) memset(line, 0, (size_t)s.padded * 4);
+  memset(m.dq, 0, (size_t)(roundUp(rows, MR) * s.padded) * 4);
+  for (int64_t r = 0; r < rows; r += MR) {
+    packPanel<MR, Format::floats, SourceF32>({m.q, F32, s.padded, false}, r, MR, 0, s.width, m.qPanels + r * s.width);
+    packPanel<MR, Format::floats, SourceF32>({m.dy, F32, s.padded, false}, r, MR, 0, s.width, m.dyPanels + r * s.width);
+  }
+}
+
+/** c[i, :] += Σ_k a[k · aStep + i] · b[k, :] for `rows` ≤ MR of i, over the padded width. */
+HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t steps, const float* a, int64_t aStep,
+                            const float* b, float* c) {
+  for (int64_t e = 0; e < s.padded; e += NR)
+    anyTile<FloatStep>(1, steps, a, aStep, b + e, s.padded, 0, {c + e, s.padded, rows, NR, 1, true, nullptr});
+}
+
+/** Soft-max weights and the scores' gradients of one tile row with one block, in place of dots. */
+HONE_INLINE void gradRow(const AttentionShape& s, float* weights, float* dScores, int64_t from, int64_t to, float lse,
+                         float delta) {
+  for (int64_t j = 0; j < blockKeys; j += W) {
+    const I seen = seenLanes(j, from, to);
+    F slope;
+    F weight = select(seen, exp(capScore(s, load(weights + j), &slope) - lse), zero());
+    F d = weight * (load(dScores + j) - delta) * slope * s.scale;
+    store(weights + j, weight);
+    store(dScores + j, select(seen, d, zero()));
+  }
+}
+
+void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segment, int64_t keyHead, const Space& m) {
+  if (segment.count == 0) return;
+  const int64_t rows = segment.count * s.group;
+  gatherQueries(s, b, segment, keyHead, m);
+  for (int64_t block = firstSeen(s, segment.position) / blockKeys * blockKeys; block < segment.pathLength(); block += blockKeys) {
+    const int64_t keys = least(blockKeys, segment.pathLength() - block);
+    int32_t keyRows[blockKeys];
+    pathRows(segment, block, keys, keyRows);
+    gatherKeys(s, b.k, keyHead, keyRows, keys, m.keys);
+    gatherKeys(s, b.v, keyHead, keyRows, keys, m.values);
+    keysAcross(s, m.keys, m.keysAcross);
+    keysAcross(s, m.values, m.valuesAcross);
+    memset(m.dKeys, 0, (size_t)(blockKeys * s.padded) * 4);
+    memset(m.dValues, 0, (size_t)(blockKeys * s.padded) * 4);
+    // Queries that see the block: from its own first position on, with a window up to where its last key falls out.
+    const int64_t firstQuery = most(0, block - segment.position);
+    const int64_t endQuery = s.window > 0 ? least(segment.count, block + blockKeys - 1 + s.window - segment.position) : segment.count;
+    const int64_t end = endQuery * s.group;
+    for (int64_t r0 = firstQuery * s.group / MR * MR; r0 < end; r0 += tileRows) {
+      const int64_t count = least(tileRows, rows - r0);
+      for (int64_t r = 0; r < count; r += MR) {
+        scoreRows(s, m.qPanels + (r0 + r) * s.width, m.keysAcross, least(MR, count - r), m.weights + r * blockKeys);
+        scoreRows(s, m.dyPanels + (r0 + r) * s.width, m.valuesAcross, least(MR, count - r), m.dScores + r * blockKeys);
+      }
+      for (int64_t r = 0; r < count; r++) {
+        const int64_t p = segment.position + (r0 + r) / s.group;
+        gradRow(s, m.weights + r * blockKeys, m.dScores + r * blockKeys, firstSeen(s, p) - block, p + 1 - block, m.lse[r0 + r], m.delta[r0 + r]);
+      }
+      for (int64_t j = 0; j < blockKeys; j += MR) {
+        const int64_t n = least(MR, blockKeys - j);
+        addProduct(s, n, count, m.weights + j, blockKeys, m.dy + r0 * s.padded, m.dValues + j * s.padded);
+        addProduct(s, n, count, m.dScores + j, blockKeys, m.q + r0 * s.padded, m.dKeys + j * s.padded);
+      }
+      for (int64_t r = 0; r < count; r += MR) {
+        const int64_t n = least(MR, count - r);
+        packPanel<MR, Format::floats, SourceF32>({m.dScores, F32, blockKeys, false}, r, n, 0, blockKeys, m.dPanels);
+        addProduct(s, n, blockKeys, m.dPanels, MR, m.keys, m.dq + (r0 + r) * s.padded);
+      }
+    }
+    for (int64_t j = 0; j < keys; j++) {
+      const int64_t at = (keyRows[j] * s.keyHeads + keyHead) * s.width;
+      eachVector(s.width, [&](int64_t e, int64_t n) {
+        put(b.dk + at + e, get(b.dk + at + e, n) + get(m.dKeys + j * s.padded + e, n), n);
+        put(b.dv + at + e, get(b.dv + at + e, n) + get(m.dValues + j * s.padded + e, n), n);
+      });
+    }
+  }
+  for (int64_t r = 0; r < rows; r++) {
+    const int64_t at = (segment.row + r / s.group) * s.heads + keyHead * s.group + r % s.group;
+    memcpy(b.dq + at * s.width, m.dq + r * s.padded, (size_t)s.width * 4);
+  }
+}
+
+}  // namespace
+
+void kernels::attentionGrad(const Run& run) {
+  const Buffers b = {run.floats(0), run.floats(1), run.floats(2), run.floats(3), run.floats(4),
+                     run.floats(5), run.floats(6), run.floats(7), run.floats(8)};
+  const int64_t segmentCount = run.whole(0), keyRows = run.whole(1);
+  const AttentionShape s = attentionShape(run, 2, 9);
+  const size_t keyBytes = (size_t)(keyRows * s.keyHeads * s.width) * 4;
+  memset(b.dk, 0, keyBytes);
+  memset(b.dv, 0, keyBytes);
+  const Trees trees = findTrees(run, s, segmentCount, keyRows);
+  int64_t longest = 0;
+  double work = 0;
+  for (int64_t i = 0; i < segmentCount; i++) {
+    const Segment segment = segmentAt(s, i);
+    longest = most(longest, segment.count);
+    work += 10.0 * segment.count * segment.pathLength() * s.heads * s.width;
+  }
+  Space measure;
+  const int64_t perWorker = layOut(measure, nullptr, s, longest * s.group);
+  float* space = run.scratch(perWorker * run.threads());
+  run.parallel(trees.count * s.keyHeads, work, [&](int64_t task, int worker) {
+    const int64_t tree = task / s.keyHeads, keyHead = task % s.keyHeads;
+    Space m;
+    layOut(m, space + worker * perWorker, s, longest * s.group);
+    for (int32_t i = trees.starts[tree]; i < trees.starts[tree + 1]; i++) segmentGrad(s, b, segmentAt(s, trees.order[i]), keyHead, m);
+  });
+}
+
+}  // namespace HONE_ISA
+}  // namespace hone

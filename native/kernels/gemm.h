@@ -1,0 +1,172 @@
+// The blocked product C (+)= alpha · op(A) · op(B) (+ bias), after Goto & van de Geijn 2008: pack both operands into
+// panels, then compute tiles of C that fit the caches, handed out to the threads as they become free.
+#pragma once
+#include "tile.h"
+
+namespace hone {
+namespace HONE_ISA {
+
+/** k is cut into blocks of this length; the sums of the blocks are added in order. Part of the bits: never tuned. */
+constexpr int64_t KC = 512;
+
+/** A packed operand: for each block of k all panels, one after another. */
+struct Panels {
+  const char* data;
+  Format format;
+  int64_t outer, k;
+};
+
+template <int Width>
+HONE_INLINE const char* panelAt(const Panels& p, int64_t k0, int64_t panel) {
+  const int64_t kc = least(KC, p.k - k0), rows = roundUp(p.outer, Width);
+  return p.data + panelBytes(p.format, k0) * rows + panel * Width * panelBytes(p.format, kc);
+}
+template <int Width>
+HONE_INLINE int64_t panelsBytes(Format format, int64_t outer, int64_t k) {
+  return roundUp(outer, Width) * panelBytes(format, roundUp(k, 2)) + 256;
+}
+
+/** Packs panels [from, to) for all of k. `x` starts at panel 0. */
+template <int Width>
+static void packRange(const Panels& p, const Operand& x, int64_t from, int64_t to) {
+  for (int64_t k0 = 0; k0 < p.k; k0 += KC)
+    for (int64_t i = from; i < to; i++)
+      pack<Width>(p.format, x, i * Width, least(Width, p.outer - i * Width), k0, least(KC, p.k - k0),
+                  (void*)panelAt<Width>(p, k0, i));
+}
+
+struct Output {
+  float* c;
+  int64_t ld;
+  float alpha;
+  bool accumulate;
+  const float* bias;
+};
+
+template <class Step>
+static void blockAs(const Panels& a, const Panels& b, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
+                    const Output& out) {
+  const bool pairs = b.format == Format::pairs;
+  for (int64_t k0 = 0; k0 < a.k || k0 == 0; k0 += KC) {
+    const int64_t kc = most(0, least(KC, a.k - k0)), steps = pairs ? (kc + 1) / 2 : kc;
+    const bool last = k0 + KC >= a.k;
+    const int64_t panelStep = NR * steps;
+    for (int64_t j = j0; j < j1;) {
+      int64_t width = NR;
+      for (int64_t i = i0; i < i1; i += MR) {
+        const int64_t rows = least(MR, i1 - i);
+        int panels = i1 - i0 <= 2 ? panelsFor(rows) : 1;
+        if (j + panels * NR > roundUp(j1, NR)) panels = 1;
+        width = panels * NR;
+        Target target = {out.c + i * out.ld + j, out.ld,    rows, least(width, j1 - j), out.alpha,
+                         out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
+        anyTile<Step>(panels, steps, (const float*)panelAt<MR>(a, k0, i / MR), MR, panelAt<NR>(b, k0, j / NR), NR,
+                      panelStep, target);
+      }
+      j += width;
+    }
+  }
+}
+
+/** One block of C: rows [i0, i1) from a multiple of MR on, columns [j0, j1) from a multiple of NR on. */
+static void block(const Panels& a, const Panels& b, int64_t i0, int64_t i1, int64_t j0, int64_t j1, const Output& out) {
+  if (b.format == Format::bf16) return blockAs<Bf16Step>(a, b, i0, i1, j0, j1, out);
+  if (b.format == Format::f16) return blockAs<F16Step>(a, b, i0, i1, j0, j1, out);
+#if defined(__AVX512BF16__)
+  if (b.format == Format::pairs) return blockAs<PairStep>(a, b, i0, i1, j0, j1, out);
+#endif
+  return blockAs<FloatStep>(a, b, i0, i1, j0, j1, out);
+}
+
+/** Format in which A travels, and B where it is packed for one use. */
+HONE_INLINE Format passingFormat(bool bf16) {
+#if defined(__AVX512BF16__)
+  return bf16 ? Format::pairs : Format::floats;
+#else
+  return bf16 ? Format::roundedFloats : Format::floats;
+#endif
+}
+/** Format in which a weight is kept: 16-bit weights stay so. */
+HONE_INLINE Format keptFormat(bool bf16, DType dtype) {
+  if (bf16) return passingFormat(true);
+  return dtype == BF16 ? Format::bf16 : dtype == F16 ? Format::f16 : Format::floats;
+}
+
+/** Cuts C into blocks such that each thread gets several, and computes them. */
+static void multiplyPacked(const Run& run, const Panels& a, const Panels& b, int64_t m, int64_t n, const Output& out) {
+  int64_t rows = 12 * MR, columns = 16 * NR;
+  const int64_t wanted = 4 * run.threads();
+  auto count = [&] { return ceilDivide(m, rows) * ceilDivide(n, columns); };
+  while (run.threads() > 1 && count() < wanted && (rows > 2 * MR || columns > 4 * NR)) {
+    if (columns > 4 * NR && (columns >= 2 * rows || rows <= 2 * MR || m <= MR)) columns /= 2;
+    else if (rows > 2 * MR) rows = rows / 2 / MR * MR;
+    else break;
+  }
+  const int64_t across = ceilDivide(n, columns);
+  run.parallel(ceilDivide(m, rows) * across, 2.0 * m * n * most(1, a.k), [&](int64_t t, int) {
+    const int64_t i = t / across * rows, j = t % across * columns;
+    block(a, b, i, least(m, i + rows), j, least(n, j + columns), out);
+  });
+}
+
+HONE_INLINE Operand advance(const Operand& x, int64_t outer) {
+  const int64_t at = outer * (x.outerContiguous ? 1 : x.ld);
+  return {(const char*)x.data + at * bytesOf(x.dtype), x.dtype, x.ld, x.outerContiguous};
+}
+
+/** Packs into the given memory, in parallel. */
+template <int Width>
+static void packAll(const Run& run, const Panels& p, const Operand& x) {
+  const int64_t panels = ceilDivide(p.outer, Width), each = most(1, 16384 / most(1, Width * p.k));
+  run.parallel(ceilDivide(panels, each), 2.0 * p.outer * p.k,
+               [&](int64_t t, int) { packRange<Width>(p, x, t * each, least(panels, (t + 1) * each)); });
+}
+
+/** The kept pack of the weight in `slot`, made if `make` and it is not there; data is null otherwise. */
+static Panels keptPanels(const Run& run, Slot* slot, const Operand& b, int64_t n, int64_t k, bool bf16, bool make) {
+  Pack& kept = slot->packs[(b.outerContiguous ? 0 : 2) + (bf16 ? 1 : 0)];
+  Panels panels = {(const char*)kept.data, keptFormat(bf16, b.dtype), n, k};
+  if (kept.data && kept.n == n && kept.k == k) return panels;
+  if (!make) return {nullptr, panels.format, n, k};
+  makePack(*run.executor, kept, (size_t)panelsBytes<NR>(panels.format, n, k));
+  panels.data = (const char*)kept.data;
+  packAll<NR>(run, panels, b);
+  kept.n = n;
+  kept.k = k;
+  return panels;
+}
+
+/** Rows up to which a product reads its weight more often than it computes: from there on a kept pack is not made. */
+constexpr int64_t keepRows = 64;
+
+/**
+ * The product. `weight` is the slot that holds b where it may be kept packed, else null.
+ * Scratch is bounded: A in slices of 32 MB, B of 64 MB.
+ */
+static void multiply(const Run& run, const Operand& a, const Operand& b, int64_t m, int64_t n, int64_t k, bool bf16,
+                     const Output& out, Slot* weight) {
+  if (m == 0 || n == 0) return;
+  const Format format = passingFormat(bf16);
+  Panels kept = {nullptr, format, 0, 0};
+  if (weight && k > 0) kept = keptPanels(run, weight, b, n, k, bf16, m <= keepRows);
+  const int64_t perRow = most(1, panelBytes(format, k));
+  const int64_t mSlice = most(MR, least(roundUp(m, MR), (32 << 20) / perRow / MR * MR));
+  const int64_t nSlice = kept.data ? roundUp(n, NR) : most(NR, least(roundUp(n, NR), (64 << 20) / perRow / NR * NR));
+  char* aSpace = (char*)run.scratch(panelsBytes<MR>(format, mSlice, k) / 4);
+  char* bSpace = kept.data ? nullptr : (char*)run.scratch(panelsBytes<NR>(format, nSlice, k) / 4);
+  for (int64_t j = 0; j < n; j += nSlice) {
+    const int64_t nc = least(nSlice, n - j);
+    const Panels bPanels = kept.data ? kept : Panels{bSpace, format, nc, k};
+    if (!kept.data) packAll<NR>(run, bPanels, advance(b, j));
+    for (int64_t i = 0; i < m; i += mSlice) {
+      const int64_t mc = least(mSlice, m - i);
+      const Panels aPanels = {aSpace, format, mc, k};
+      if (j == 0 || mSlice < m) packAll<MR>(run, aPanels, advance(a, i));
+      const Output part = {out.c + i * out.ld + j, out.ld, out.alpha, out.accumulate, out.bias ? out.bias + j : nullptr};
+      multiplyPacked(run, aPanels, bPanels, mc, nc, part);
+    }
+  }
+}
+
+}  // namespace HONE_ISA
+}  // namespace hone

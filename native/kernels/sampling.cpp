@@ -1,0 +1,165 @@
+// Drawing tokens from logits.
+#include "declare.h"
+#include "logsumexp.h"
+#include "philox.h"
+
+namespace hone {
+namespace HONE_ISA {
+
+namespace {
+
+struct Candidate {
+  float weight;  // e^((z − max) / temperature)
+  int32_t id;
+};
+
+/** More probable first; equals by id. */
+HONE_INLINE bool before(const Candidate& a, const Candidate& b) {
+  return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
+}
+
+/** A quicksort that can stop early: orders at least the first `wanted` of n, which come before all the others. */
+void sortFirst(Candidate* c, int64_t n, int64_t wanted) {
+  while (n > 16) {
+    // The median of three as pivot keeps sorted rows from degenerating.
+    Candidate a = c[0], b = c[n / 2], e = c[n - 1];
+    const Candidate pivot = before(a, b) ? (before(b, e) ? b : before(a, e) ? e : a) : (before(a, e) ? a : before(b, e) ? e : b);
+    int64_t i = 0, j = n - 1;
+    while (i <= j) {
+      while (before(c[i], pivot)) i++;
+      while (before(pivot, c[j])) j--;
+      if (i > j) break;
+      const Candidate held = c[i];
+      c[i++] = c[j];
+      c[j--] = held;
+    }
+    // [0, j] before or equal to [i, n). The smaller side by recursion bounds the depth of the stack.
+    const int64_t left = j + 1, right = n - i;
+    if (wanted <= left) n = left;
+    else if (left < right) {
+      sortFirst(c, left, left);
+      c += i, n = right, wanted -= i;
+    } else {
+      sortFirst(c + i, right, wanted - i);
+      n = left, wanted = left;
+    }
+  }
+  for (int64_t i = 1; i < n; i++) {
+    const Candidate held = c[i];
+    int64_t j = i;
+    for (; j > 0 && before(held, c[j - 1]); j--) c[j] = c[j - 1];
+    c[j] = held;
+  }
+}
+
+/** Candidates of a row, sorted only as far as has been asked for. */
+struct Ranked {
+  Candidate* c;
+  int64_t n, sorted;
+
+  void need(int64_t wanted) {
+    if (wanted <= sorted) return;
+    int64_t next = most(most(wanted, 4 * sorted), 128);
+    next = least(next, n);
+    sortFirst(c + sorted, n - sorted, next - sorted);
+    sorted = next;
+  }
+};
+
+/** How many candidates, from the most probable on, survive top-k, top-p and min-p. */
+int64_t survivors(Ranked& r, int64_t topK, float topP, float minP, double total) {
+  int64_t kept = topK > 0 ? least(topK, r.n) : r.n;
+  if (topP < 1) {
+    if (kept < r.n) {
+      r.need(kept);
+      total = 0;
+      for (int64_t i = 0; i < kept; i++) total += r.c[i].weight;
+    }
+    double sum = 0;
+    for (int64_t i = 0; i < kept; i++) {
+      r.need(i + 1);
+      sum += r.c[i].weight;
+      if (sum >= (double)topP * total) kept = i + 1;
+    }
+  }
+  if (minP > 0) {
+    r.need(1);
+    const float bound = minP * r.c[0].weight;
+    int64_t i = 0;
+    for (; i < kept; i++) {
+      r.need(i + 1);
+      if (!(r.c[i].weight >= bound)) break;
+    }
+    kept = most(1, i);
+  }
+  return kept;
+}
+
+struct Draw {
+  int32_t token;
+  float drawn;
+};
+
+Draw draw(const float* z, int64_t vocab, const float* settings, int64_t topK, uint32_t word, float top, Candidate* space) {
+  const float temperature = settings[0];
+  double total = 0;
+  float weights[256];
+  for (int64_t at = 0; at < vocab; at += 256) {
+    const int64_t n = least(256, vocab - at);
+    eachVector(n, [&](int64_t i, int64_t c) { put(weights + i, exp((get(z + at + i, c) - top) / temperature), c); });
+    for (int64_t i = 0; i < n; i++) {
+      space[at + i] = {weights[i], (int32_t)(at + i)};
+      total += weights[i];
+    }
+  }
+  Ranked ranked = {space, vocab, 0};
+  const int64_t kept = survivors(ranked, topK, settings[1], settings[2], total);
+  if (kept < vocab) {
+    ranked.need(kept);
+    total = 0;
+    for (int64_t i = 0; i < kept; i++) total += space[i].weight;
+  }
+  double left = (double)word / 4294967296.0 * total;
+  int64_t pick = 0;
+  // The last candidate that weighs anything takes what rounding leaves over.
+  for (int64_t i = 0; i < kept; i++) {
+    ranked.need(i + 1);
+    if (!(space[i].weight > 0)) break;
+    pick = i;
+    if (left < (double)space[i].weight) break;
+    left -= (double)space[i].weight;
+  }
+  return {space[pick].id, log1((float)((double)space[pick].weight / total))};
+}
+
+}  // namespace
+
+void kernels::sampleTokens(const Run& run) {
+  const float *logits = run.floats(0), *settings = run.floats(1);
+  const int32_t *topK = run.ints(2), *keys = run.ints(3);
+  int32_t* tokens = (int32_t*)run.ints(4);
+  float *logprobs = run.floats(5), *drawn = run.floats(6);
+  const int64_t rows = run.whole(0), vocab = run.whole(1);
+  const uint32_t key[2] = {(uint32_t)run.whole(2), (uint32_t)run.whole(3)};
+  Candidate* space = (Candidate*)run.scratch(2 * vocab * run.threads());
+  run.parallel(rows, rows * vocab * 8.0, [&](int64_t r, int worker) {
+    const float* z = logits + r * vocab;
+    const SumExp sum = sumExpOf(z, vocab);
+    Draw chosen = {0, 0};
+    // Beside temperature 0, a row whose largest logit is not finite has no distribution to draw from.
+    if (settings[4 * r] == 0 || !(sum.most - sum.most == 0)) {
+      for (int64_t v = 1; v < vocab; v++)
+        if (z[v] > z[chosen.token]) chosen.token = (int32_t)v;
+    } else {
+      uint32_t words[4] = {(uint32_t)keys[4 * r], (uint32_t)keys[4 * r + 1], (uint32_t)keys[4 * r + 2], (uint32_t)keys[4 * r + 3]};
+      philox(key, words);
+      chosen = draw(z, vocab, settings + 4 * r, topK[r], words[0], sum.most, space + worker * vocab);
+    }
+    tokens[r] = chosen.token;
+    logprobs[r] = sum.logprob(z[chosen.token]);
+    drawn[r] = chosen.drawn;
+  });
+}
+
+}  // namespace HONE_ISA
+}  // namespace hone

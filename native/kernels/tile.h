@@ -1,0 +1,116 @@
+// The inner loop of every product: a small tile of C held in registers while k runs.
+//
+// The promise of bits rests on this file: an element is a chain of fused multiply-adds over k in ascending order,
+// started from zero, whatever the shape of the tile around it. So one row and a thousand rows give the same floats.
+#pragma once
+#include "pack.h"
+
+namespace hone {
+namespace HONE_ISA {
+
+#if defined(__AVX512F__)
+constexpr int MR = 14;  // 28 accumulators, two vectors of B, one broadcast: 31 of the 32 registers
+#else
+constexpr int MR = 6;  // 12 accumulators of 16 registers
+#endif
+constexpr int NR = 2 * W;
+
+/** How one step of k is read and multiplied. A and B travel as vectors of 32-bit words. */
+struct FloatStep {
+  typedef float B;
+  static HONE_MEMBER F load(const B* p) { return HONE_ISA::load(p); }
+  static HONE_MEMBER F add(F a, F b, F c) { return fma(a, b, c); }
+};
+struct Bf16Step : FloatStep {
+  typedef uint16_t B;
+  static HONE_MEMBER F load(const B* p) { return SourceBf16::get(p, W); }
+};
+struct F16Step : FloatStep {
+  typedef uint16_t B;
+  static HONE_MEMBER F load(const B* p) { return SourceF16::get(p, W); }
+};
+#if defined(__AVX512BF16__)
+struct PairStep : FloatStep {
+  static HONE_MEMBER F add(F a, F b, F c) { return (F)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b); }
+};
+#endif
+
+/** Where a tile goes: c (+)= alpha · tile (+ bias). */
+struct Target {
+  float* c;
+  int64_t ld;
+  int64_t rows, columns;
+  float alpha;
+  bool add;
+  const float* bias;  // of the tile's first column, or null
+};
+
+/**
+ * C[0 … M, 0 … P · NR] over `steps` of k. A element (i, k) lies at a[k · aStep + i]; panel p of B at
+ * b + p · panelStep, its step k at k · bStep.
+ */
+template <int M, int P, class Step>
+HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typename Step::B* b, int64_t bStep,
+                      int64_t panelStep, const Target& out) {
+  F c[M][2 * P];
+#pragma GCC unroll 16
+  for (int i = 0; i < M; i++)
+#pragma GCC unroll 16
+    for (int j = 0; j < 2 * P; j++) c[i][j] = zero();
+  for (int64_t k = 0; k < steps; k++) {
+    F v[2 * P];
+#pragma GCC unroll 16
+    for (int j = 0; j < 2 * P; j++) v[j] = Step::load(b + (j / 2) * panelStep + (j % 2) * W);
+    __builtin_prefetch(b + 8 * bStep);
+    __builtin_prefetch(b + 8 * bStep + W);
+#pragma GCC unroll 16
+    for (int i = 0; i < M; i++) {
+      F x = splat(a[i]);
+#pragma GCC unroll 16
+      for (int j = 0; j < 2 * P; j++) c[i][j] = Step::add(x, v[j], c[i][j]);
+    }
+    a += aStep;
+    b += bStep;
+  }
+  const bool full = out.columns >= P * NR;
+#pragma GCC unroll 16
+  for (int i = 0; i < M; i++) {
+    if (i >= out.rows) break;
+    float* row = out.c + i * out.ld;
+#pragma GCC unroll 16
+    for (int j = 0; j < 2 * P; j++) {
+      const int64_t n = full ? W : most(0, least(W, out.columns - j * W));
+      if (n == 0) break;
+      F value = c[i][j] * out.alpha;
+      if (out.add) value = value + get(row + j * W, n);
+      if (out.bias) value = value + get(out.bias + j * W, n);
+      put(row + j * W, value, n);
+    }
+  }
+}
+
+template <int M, int P, class Step>
+static __attribute__((noinline)) void tileCall(int64_t steps, const float* a, int64_t aStep, const void* b,
+                                               int64_t bStep, int64_t panelStep, const Target& out) {
+  tile<M, P, Step>(steps, a, aStep, (const typename Step::B*)b, bStep, panelStep, out);
+}
+
+/** Panels that a tile of few rows takes at once, to have enough independent chains. */
+HONE_INLINE int panelsFor(int64_t rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+
+/** Picks the smallest tile that holds out.rows ≤ MR rows; A must be readable (zeros) up to MR rows. */
+template <class Step>
+static void anyTile(int panels, int64_t steps, const float* a, int64_t aStep, const void* b, int64_t bStep,
+                    int64_t panelStep, const Target& out) {
+  const int64_t h = out.rows;
+  if (panels == 4) return tileCall<1, 4, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (panels == 2) return tileCall<2, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (h == 1) return tileCall<1, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (h == 2) return tileCall<2, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (h <= 4) return tileCall<4, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (MR > 8 && h <= 8) return tileCall<MR < 8 ? MR : 8, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  return tileCall<MR, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
+}
+
+}  // namespace HONE_ISA
+}  // namespace hone

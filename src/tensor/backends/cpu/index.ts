@@ -1,0 +1,1 @@
+export { type CpuOptions, openCpuBackend } from './backend.ts'
