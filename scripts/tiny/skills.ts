@@ -7,15 +7,15 @@ const SEPARATORS = [', ', ', ', ', ', ', ', ' ', ' ; ', ' - ', ' / ']
 const heldOut = new Set(LEXICON['held-out'])
 
 function inventWord(draw: Draw): string {
-  const parts = 2 + draw.below(2)
+  const parts = 1 + draw.below(2)
   const word = Array.from({ length: parts }, () => draw.pick(ONSETS) + draw.pick(RIMES)).join('')
   return heldOut.has(word) ? inventWord(draw) : word
 }
 
 /** Words for one document: mostly of the training lexicon, some invented. */
 function wordsFor(draw: Draw): string[] {
-  const known = draw.some(LEXICON.train, 40)
-  const share = draw.pick([0, 0, 0, 0.2, 0.5, 1])
+  const known = draw.some(LEXICON.train, 30)
+  const share = draw.pick([0, 0, 0, 0, 0.1, 0.4])
   return known.map((word) => (draw.chance(share) ? inventWord(draw) : word))
 }
 

@@ -1,8 +1,8 @@
 import type { Draw } from './draw.ts'
 import type { Family } from './family.ts'
 
-/** Lists of three to six different words: the material of most families. */
-export function wordList(draw: Draw, lexicon: readonly string[], least = 3, most = 6): string[] {
+/** Lists of three to five different words: the material of most families. */
+export function wordList(draw: Draw, lexicon: readonly string[], least = 3, most = 5): string[] {
   return draw.some(lexicon, least + draw.below(most - least + 1))
 }
 
