@@ -1,0 +1,478 @@
+import { random } from '../src/base/index.ts'
+import type { Backend, DType, Values } from '../src/tensor/backend.ts'
+import { type BufferId, type KernelArgs, type KernelName, unaryKinds } from '../src/tensor/kernels.ts'
+
+/** One call of a kernel with its inputs, for tests that run it on several backends. */
+export interface KernelCase {
+  kernel: KernelName
+  label: string
+  buffers: Record<string, CaseBuffer | null>
+  numbers: Record<string, number>
+  /** Outputs that are compared, with the error allowed, relative to the output's largest magnitude. */
+  outputs: Record<string, number>
+}
+export interface CaseBuffer {
+  dtype: DType
+  values: Values
+}
+
+const f32 = (values: ArrayLike<number>): CaseBuffer => ({ dtype: 'f32', values: Float32Array.from(values) })
+const i32 = (values: ArrayLike<number>): CaseBuffer => ({ dtype: 'i32', values: Int32Array.from(values) })
+
+/** Draws of one case: normal floats, whole numbers, storage types. */
+export function draws(seed: number) {
+  const source = random(seed, 'kernel cases')
+  let count = 0
+  const below = (n: number) => source.below(n, count++)
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)]
+  const normals = (n: number, scale = 1) => f32(Float32Array.from({ length: n }, () => scale * source.normal(count++)))
+  return {
+    below,
+    pick,
+    normals,
+    positive: (n: number) => f32(Float32Array.from({ length: n }, () => 0.1 + Math.abs(source.normal(count++)))),
+    ids: (n: number, bound: number) => i32(Int32Array.from({ length: n }, () => below(bound))),
+    /** A weight in any storage type. */
+    weights(n: number, dtype: DType = pick(['f32', 'bf16', 'f16']), scale = 1): CaseBuffer {
+      const { values } = normals(n, scale)
+      if (dtype === 'f32') return { dtype, values }
+      if (dtype === 'f16') return { dtype, values: new Uint16Array(Float16Array.from(values).buffer) }
+      const bits = new Uint32Array((values as Float32Array).buffer)
+      return { dtype, values: Uint16Array.from(bits, (word) => word >>> 16) }
+    },
+  }
+}
+
+type Draws = ReturnType<typeof draws>
+type Maker = (d: Draws, size: (most: number) => number) => Omit<KernelCase, 'kernel' | 'label'>
+
+const gatedKinds = [unaryKinds.silu, unaryKinds.gelu, unaryKinds.geluTanh]
+
+/** Segments and spans of a random forest in which children continue whole paths; T query rows in all. */
+export function forest(d: Draws, segmentCount: number, most: number) {
+  const counts = Array.from({ length: segmentCount }, () => d.below(most + 1))
+  const starts = counts.map((_, i) => counts.slice(0, i).reduce((a, b) => a + b, 0))
+  const parents = counts.map((_, i) => d.below(i + 2) - 1 - (i > 0 && d.below(3) === 0 ? 0 : 0))
+  const segments: number[] = []
+  const spans: number[] = []
+  for (let i = 0; i < segmentCount; i++) {
+    const path = [i]
+    while (parents[path[0]] >= 0 && parents[path[0]] < path[0]) path.unshift(parents[path[0]])
+    const position = path.slice(0, -1).reduce((sum, s) => sum + counts[s], 0)
+    segments.push(starts[i], counts[i], position, spans.length / 2, path.length)
+    for (const s of path) spans.push(starts[s], counts[s])
+  }
+  const rows = counts.reduce((a, b) => a + b, 0)
+  return { rows, segments: i32(segments), spans: i32(spans), segmentCount }
+}
+
+function attentionShape(d: Draws, size: (most: number) => number) {
+  const tree = forest(d, 1 + d.below(5), size(90))
+  const keyHeads = 1 + d.below(3)
+  const heads = keyHeads * (1 + d.below(3))
+  const width = d.pick([1, 3, 8, 16, 33, 64])
+  const window = d.pick([0, 0, 1, 5, 70])
+  const softcap = d.pick([0, 0, 4])
+  const { segmentCount, segments, spans, rows } = tree
+  const numbers = { segmentCount, heads, keyHeads, width, scale: 1 / Math.sqrt(width), window, softcap }
+  const q = d.normals(rows * heads * width)
+  const k = d.normals(rows * keyHeads * width)
+  const v = d.normals(rows * keyHeads * width)
+  return { rows, heads, keyHeads, width, numbers, buffers: { q, k, v, segments, spans } }
+}
+
+function headShape(d: Draws, size: (most: number) => number) {
+  const rows = size(20)
+  const width = size(40)
+  const vocab = 1 + d.pick([d.below(40), 1023, 1024, 1500])
+  const softcap = d.pick([0, 0, 3])
+  const x = d.normals(rows * width)
+  const w = d.weights(vocab * width, undefined, 0.3)
+  const numbers = { rows, width, vocab, softcap, precision: d.pick([0, 0, 1]) }
+  return { rows, width, vocab, numbers, buffers: { x, w, targets: d.ids(rows, vocab) } }
+}
+
+const tolerance = 2e-5
+/** bf16 products: both sides round the same way but add in another order and precision. */
+const loose = (precision: number) => (precision === 1 ? 2e-4 : tolerance)
+
+export const caseMakers: { [K in KernelName]?: Maker } = {
+  fill: (d, size) => {
+    const n = size(100)
+    return { buffers: { y: d.weights(n + 3) }, numbers: { n, value: 1.5 }, outputs: { y: 0 } }
+  },
+  copy: (d, size) => {
+    const n = size(100)
+    const [xOffset, yOffset] = [d.below(20), d.below(20)]
+    return {
+      buffers: { x: d.weights(n + 20), y: d.weights(n + 20) },
+      numbers: { n, xOffset, yOffset },
+      outputs: { y: 0 },
+    }
+  },
+  axpy: (d, size) => {
+    const n = size(100)
+    return { buffers: { x: d.normals(n), y: d.normals(n) }, numbers: { n, alpha: -0.7 }, outputs: { y: 1e-6 } }
+  },
+  unary: (d, size) => {
+    const n = size(100)
+    const kind = d.below(Object.keys(unaryKinds).length)
+    const positive =
+      kind === unaryKinds.log || kind === unaryKinds.sqrt || kind === unaryKinds.log1p || kind === unaryKinds.reciprocal
+    return {
+      buffers: { x: positive ? d.positive(n) : d.normals(n, 3), y: d.normals(n) },
+      numbers: { n, kind },
+      outputs: { y: 1e-6 },
+    }
+  },
+  unaryGrad: (d, size) => {
+    const n = size(100)
+    const kind = d.below(Object.keys(unaryKinds).length)
+    const positive =
+      kind === unaryKinds.log || kind === unaryKinds.sqrt || kind === unaryKinds.log1p || kind === unaryKinds.reciprocal
+    const x = positive ? d.positive(n) : d.normals(n, 3)
+    return {
+      buffers: { x, dy: d.normals(n), dx: d.normals(n) },
+      numbers: { n, kind, accumulate: d.below(2) },
+      outputs: { dx: 2e-6 },
+    }
+  },
+  binary: (d, size) => {
+    const n = size(200)
+    const [aRepeat, bRepeat] = [d.pick([1, 1, 3, 40]), d.pick([1, 1, 7, 17])]
+    const [aLength, bLength] = [d.pick([1, 5, 33, n]), d.pick([1, 4, 19, n])].map((x) => Math.max(1, x))
+    const numbers = { n, kind: d.below(6), aLength, aRepeat, bLength, bRepeat }
+    const b = d.pick([d.positive(bLength), d.weights(bLength, 'f16', 1)])
+    return { buffers: { a: d.weights(aLength), b, y: d.normals(n) }, numbers, outputs: { y: 1e-6 } }
+  },
+  sumRows: (d, size) => {
+    const [rows, columns] = [size(20), size(150)]
+    return {
+      buffers: { x: d.normals(rows * columns), y: d.normals(rows) },
+      numbers: { rows, columns, accumulate: d.below(2) },
+      outputs: { y: tolerance },
+    }
+  },
+  sumColumns: (d, size) => {
+    const [rows, columns] = [size(150), size(50)]
+    return {
+      buffers: { x: d.normals(rows * columns), y: d.normals(columns) },
+      numbers: { rows, columns, accumulate: d.below(2) },
+      outputs: { y: tolerance },
+    }
+  },
+  sumSquares: (d, size) => {
+    const n = size(300)
+    return { buffers: { x: d.normals(n), y: d.normals(4) }, numbers: { n, index: 2 }, outputs: { y: 1e-6 } }
+  },
+  gatherRows: (d, size) => {
+    const [count, width] = [size(30), 1 + size(40)]
+    return {
+      buffers: { x: d.weights(9 * width), index: d.ids(count, 9), y: d.normals(count * width) },
+      numbers: { count, width },
+      outputs: { y: 0 },
+    }
+  },
+  scatterRows: (d, size) => {
+    const [count, width] = [size(30), 1 + size(40)]
+    const index = i32(
+      Int32Array.from({ length: count }, (_, i) => (i * 7 + 3) % 97).map((v, i, all) =>
+        all.indexOf(v) === i ? v : 97 + i,
+      ),
+    )
+    return {
+      buffers: { x: d.normals(count * width), index, y: d.normals((count + 98) * width) },
+      numbers: { count, width },
+      outputs: { y: 0 },
+    }
+  },
+  scatterAddRows: (d, size) => {
+    const [count, width] = [size(30), 1 + size(40)]
+    return {
+      buffers: { x: d.normals(count * width), index: d.ids(count, 21), y: d.normals(21 * width) },
+      numbers: { count, width },
+      outputs: { y: 1e-6 },
+    }
+  },
+  sliceColumns: (d, size) => {
+    const [rows, count] = [size(20), size(30)]
+    const from = d.below(9)
+    const columns = from + count + d.below(5)
+    return {
+      buffers: { x: d.normals(rows * columns), y: d.normals(rows * count) },
+      numbers: { rows, columns, from, count },
+      outputs: { y: 0 },
+    }
+  },
+  addColumns: (d, size) => {
+    const [rows, count] = [size(20), size(30)]
+    const from = d.below(9)
+    const columns = from + count + d.below(5)
+    return {
+      buffers: { x: d.normals(rows * count), y: d.normals(rows * columns) },
+      numbers: { rows, columns, from, count },
+      outputs: { y: 1e-6 },
+    }
+  },
+  matmul: (d, size) => {
+    const [m, n, k] = [size(50), size(70), d.pick([size(40), size(600), 512, 513])]
+    const [transA, transB, accumulate, precision, weight] = [
+      d.below(2),
+      d.below(2),
+      d.below(2),
+      d.pick([0, 0, 1]),
+      d.below(2),
+    ]
+    const numbers = { m, n, k, transA, transB, accumulate, alpha: d.pick([1, -0.5]), precision, weight }
+    const buffers = {
+      a: d.weights(m * k),
+      b: d.weights(n * k),
+      y: d.normals(m * n),
+      bias: d.pick([null, d.weights(n)]),
+    }
+    return { buffers, numbers, outputs: { y: loose(precision) } }
+  },
+  rmsnorm: (d, size) => {
+    const [rows, width] = [size(20), 1 + size(100)]
+    const buffers = {
+      x: d.normals(rows * width),
+      w: d.weights(width),
+      y: d.normals(rows * width),
+      rstd: d.normals(rows),
+    }
+    return { buffers, numbers: { rows, width, eps: 1e-5, offset: d.below(2) }, outputs: { y: 2e-6, rstd: 1e-6 } }
+  },
+  rmsnormGrad: (d, size) => {
+    const [rows, width] = [size(150), 1 + size(70)]
+    const all = rows * width
+    const buffers = {
+      x: d.normals(all),
+      w: d.weights(width),
+      rstd: d.positive(rows),
+      dy: d.normals(all),
+      dx: d.normals(all),
+      dw: d.pick([null, d.normals(width)]),
+    }
+    return {
+      buffers,
+      numbers: { rows, width, offset: d.below(2), accumulate: d.below(2) },
+      outputs: { dx: tolerance, dw: tolerance },
+    }
+  },
+  layernorm: (d, size) => {
+    const [rows, width] = [size(20), 1 + size(100)]
+    const buffers = {
+      x: d.normals(rows * width, 2),
+      w: d.weights(width),
+      b: d.weights(width),
+      y: d.normals(rows * width),
+      mean: d.normals(rows),
+      rstd: d.normals(rows),
+    }
+    return { buffers, numbers: { rows, width, eps: 1e-5 }, outputs: { y: 1e-5, mean: 1e-6, rstd: 1e-5 } }
+  },
+  layernormGrad: (d, size) => {
+    const [rows, width] = [size(150), 1 + size(70)]
+    const all = rows * width
+    const buffers = {
+      x: d.normals(all),
+      w: d.weights(width),
+      mean: d.normals(rows),
+      rstd: d.positive(rows),
+      dy: d.normals(all),
+      dx: d.normals(all),
+      dw: d.pick([null, d.normals(width)]),
+      db: d.pick([null, d.normals(width)]),
+    }
+    return {
+      buffers,
+      numbers: { rows, width, accumulate: d.below(2) },
+      outputs: { dx: tolerance, dw: tolerance, db: tolerance },
+    }
+  },
+  ropeTable: (d, size) => {
+    const [rows, half] = [size(20), size(33)]
+    const frequencies = f32(Float32Array.from({ length: half }, (_, i) => 10000 ** (-i / Math.max(1, half))))
+    const buffers = {
+      positions: d.ids(rows, 100_000),
+      frequencies,
+      cos: d.normals(rows * half),
+      sin: d.normals(rows * half),
+    }
+    return { buffers, numbers: { rows, half, scale: 1.25 }, outputs: { cos: 1e-6, sin: 1e-6 } }
+  },
+  rope: (d, size) => {
+    const [rows, heads, half] = [size(20), 1 + d.below(4), size(33)]
+    const width = 2 * half + d.below(5)
+    const all = rows * heads * width
+    const buffers = { x: d.normals(all), cos: d.normals(rows * half), sin: d.normals(rows * half), y: d.normals(all) }
+    return { buffers, numbers: { rows, heads, width, half, sign: d.pick([1, -1]) }, outputs: { y: 1e-6 } }
+  },
+  attention: (d, size) => {
+    const { rows, heads, width, numbers, buffers } = attentionShape(d, size)
+    const y = f32(new Float32Array(rows * heads * width))
+    return {
+      buffers: { ...buffers, y, lse: f32(new Float32Array(rows * heads)) },
+      numbers,
+      outputs: { y: tolerance, lse: 1e-5 },
+    }
+  },
+  gated: (d, size) => {
+    const n = size(100)
+    return {
+      buffers: { gate: d.normals(n, 3), up: d.normals(n), y: d.normals(n) },
+      numbers: { n, kind: d.pick(gatedKinds) },
+      outputs: { y: 1e-6 },
+    }
+  },
+  gatedGrad: (d, size) => {
+    const n = size(100)
+    const buffers = {
+      gate: d.normals(n, 3),
+      up: d.normals(n),
+      dy: d.normals(n),
+      dGate: d.normals(n),
+      dUp: d.normals(n),
+    }
+    return { buffers, numbers: { n, kind: d.pick(gatedKinds) }, outputs: { dGate: 2e-6, dUp: 1e-6 } }
+  },
+  logprobs: (d, size) => {
+    const { rows, numbers, buffers } = headShape(d, size)
+    return {
+      buffers: { ...buffers, y: d.normals(rows), lse: d.normals(rows) },
+      numbers,
+      outputs: { y: loose(numbers.precision), lse: loose(numbers.precision) },
+    }
+  },
+  logits: (d, size) => {
+    const { rows, vocab, numbers, buffers } = headShape(d, size)
+    return {
+      buffers: { x: buffers.x, w: buffers.w, y: d.normals(rows * vocab) },
+      numbers,
+      outputs: { y: loose(numbers.precision) },
+    }
+  },
+  logitsLogprobs: (d, size) => {
+    const [rows, vocab] = [size(20), 1 + d.pick([d.below(40), 1023, 1024, 1500])]
+    return {
+      buffers: { logits: d.normals(rows * vocab, 5), targets: d.ids(rows, vocab), y: d.normals(rows) },
+      numbers: { rows, vocab },
+      outputs: { y: 1e-6 },
+    }
+  },
+  sampleTokens: (d, size) => {
+    const [rows, vocab] = [size(20), 1 + d.pick([d.below(40), 700, 1500])]
+    const settings = f32(
+      Float32Array.from(
+        { length: rows * 4 },
+        (_, i) => [d.pick([0, 0.7, 1, 1.3]), d.pick([1, 0.9, 0.3]), d.pick([0, 0, 0.1]), 0][i % 4],
+      ),
+    )
+    const topK = i32(Int32Array.from({ length: rows }, () => d.pick([0, 0, 1, 5, 200])))
+    const keys = d.ids(rows * 4, 2 ** 31)
+    const buffers = {
+      logits: d.normals(rows * vocab, 3),
+      settings,
+      topK,
+      keys,
+      tokens: d.ids(rows, 9),
+      logprobs: d.normals(rows),
+      drawn: d.normals(rows),
+    }
+    return {
+      buffers,
+      numbers: { rows, vocab, seedLow: d.below(2 ** 32), seedHigh: 7 },
+      outputs: { tokens: 0, logprobs: 1e-6, drawn: 1e-5 },
+    }
+  },
+  dropout: (d, size) => {
+    const [rows, width] = [size(20), size(50)]
+    const buffers = {
+      x: d.normals(rows * width),
+      y: d.normals(rows * width),
+      rowIds: d.ids(rows, 1000),
+      positions: d.ids(rows, 500),
+    }
+    return {
+      buffers,
+      numbers: { rows, width, rate: d.pick([0, 0.1, 0.5]), seedLow: d.below(2 ** 32), seedHigh: 3, stream: 11 },
+      outputs: { y: 1e-6 },
+    }
+  },
+  clipFactor: (d) => ({
+    buffers: { sums: d.positive(5), y: d.normals(2) },
+    numbers: { count: 5, maxNorm: d.pick([0, 0.5, 100]) },
+    outputs: { y: 1e-6 },
+  }),
+  adamw: (d, size) => {
+    const n = size(100)
+    const buffers = { p: d.normals(n), m: d.normals(n), v: d.positive(n), g: d.normals(n), factor: f32([9, 0.5]) }
+    const numbers = {
+      n,
+      learningRate: 0.01,
+      beta1: 0.9,
+      beta2: 0.99,
+      eps: 1e-8,
+      weightDecay: 0.1,
+      step: 1 + d.below(5),
+    }
+    return { buffers, numbers, outputs: { p: 1e-6, m: 1e-6, v: 1e-6 } }
+  },
+  sgd: (d, size) => {
+    const n = size(100)
+    const buffers = { p: d.normals(n), m: d.pick([null, d.normals(n)]), g: d.normals(n), factor: f32([9, 0.5]) }
+    return {
+      buffers,
+      numbers: { n, learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 },
+      outputs: { p: 1e-6, m: 1e-6 },
+    }
+  },
+  lion: (d, size) => {
+    const n = size(100)
+    const buffers = { p: d.normals(n), m: d.normals(n), g: d.normals(n), factor: f32([9, 0.5]) }
+    return {
+      buffers,
+      numbers: { n, learningRate: 0.01, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 },
+      outputs: { p: 1e-6, m: 1e-6 },
+    }
+  },
+}
+
+/** Sizes of small cases hit the edges of vectors and tiles; `scale` > 1 makes work enough for several threads. */
+const edges = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65]
+
+export function makeCase(kernel: KernelName, seed: number, scale = 1): KernelCase {
+  const d = draws(seed)
+  const size = (most: number) =>
+    scale > 1 ? most * scale : d.below(2) === 0 ? Math.min(most, d.pick(edges)) : d.below(most + 1)
+  const make = caseMakers[kernel]
+  if (!make) throw new Error(`no cases for ${kernel}`)
+  const made = make(d, size)
+  const label = `${kernel} #${seed} ${JSON.stringify(made.numbers)}`
+  for (const [name, buffer] of Object.entries(made.buffers)) if (buffer === null) delete made.outputs[name]
+  return { kernel, label, ...made }
+}
+
+/** Runs a case and reads its outputs back. */
+export async function runCase(backend: Backend, test: KernelCase): Promise<Record<string, Values>> {
+  const ids: Record<string, BufferId | null> = {}
+  for (const [name, buffer] of Object.entries(test.buffers)) {
+    if (buffer === null) {
+      ids[name] = null
+      continue
+    }
+    const id = backend.alloc(buffer.dtype, buffer.values.length)
+    backend.write(id, buffer.values)
+    ids[name] = id
+  }
+  backend.run(test.kernel, { ...ids, ...test.numbers } as unknown as KernelArgs<KernelName>)
+  const results: Record<string, Values> = {}
+  try {
+    for (const name of Object.keys(test.outputs)) {
+      results[name] = await backend.read(ids[name] as BufferId, 0, test.buffers[name]!.values.length)
+    }
+  } finally {
+    for (const id of Object.values(ids)) if (id !== null) backend.free(id)
+  }
+  return results
+}
