@@ -255,7 +255,7 @@ napi_value load(napi_env env, napi_callback_info info) {
   command.length = call.whole(6);
   if (dtype < 0 || dtype > I32 || command.fileOffset < 0 || command.length < 0) return fail(env, "load: expected an id, an offset, a path, its offset, a dtype and a length");
   command.dtype = (DType)dtype;
-  napi_value promise = call.promise(call.args[1], &command.reply);
+  napi_value promise = call.promise(call.args[0], &command.reply);
   call.context->executor->enqueue(std::move(command));
   return promise;
 }
