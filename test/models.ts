@@ -2,10 +2,16 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { packTree, predecessors, type TokenTree } from '../src/batch/index.ts'
 import type { Model, ModelInputs } from '../src/models/index.ts'
-import { gather, logits, logprobs, Scope, treePlan } from '../src/tensor/index.ts'
+import { type Backend, gather, logits, logprobs, openBackend, Scope, treePlan } from '../src/tensor/index.ts'
 
 /** A recorded checkpoint of `test/parity/record/models.py`. */
 export const fixtureFolder = (name: string) => fileURLToPath(new URL(`../src/models/fixtures/${name}`, import.meta.url))
+
+/** Every backend a model is held to, for `describe.each`. */
+export const backends: [name: string, open: () => Promise<Backend>][] = [
+  ['reference', () => openBackend({ kind: 'reference' })],
+  ['cpu', () => openBackend({ threads: 1 })],
+]
 
 export interface Golden {
   ids: number[]

@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
-import { distance, fixtureFolder, golden, packed, treeLogprobs } from '../../test/models.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backends, distance, fixtureFolder, golden, packed, treeLogprobs } from '../../test/models.ts'
 import { random } from '../base/index.ts'
 import { openCheckpoint, readTensorBytes, readTensorFloat32 } from '../formats/index.ts'
 import { attachLora, initModel, loadAdapter, loadModel, type Model, weightsHash } from '../models/index.ts'
-import { openReferenceBackend } from '../tensor/index.ts'
+import { type Backend, openReferenceBackend } from '../tensor/index.ts'
 import { exportHuggingFace, exportPeft } from './index.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'hone-export-'))
@@ -19,7 +19,7 @@ afterAll(() => {
 })
 
 const configOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
-const open = (folder: string, train: 'full' | 'none' = 'none', backend = reference) =>
+const open = (folder: string, train: 'full' | 'none' = 'none', backend: Backend = reference) =>
   loadModel(folder, { backend, train })
 
 /** Moves every weight a little, as an update does, to values that bf16 cannot hold. */
@@ -30,13 +30,22 @@ async function train(model: Model): Promise<void> {
   }
 }
 
-describe.each([['reference', () => reference]])('an exported folder, %s', (_, backendOf) => {
+describe.each(backends)('an exported folder, %s', (_, openBackend) => {
+  let backend: Backend
+  beforeAll(async () => {
+    backend = await openBackend()
+  })
+  afterAll(() => {
+    expect(backend.stats().buffers).toBe(0)
+    backend.close()
+  })
+
   test.each(['llama', 'gemma2', 'phi3', 'gpt2'])('%s: f32, loaded again, gives the same bits', async (name) => {
-    const model = await open(fixtureFolder(name), 'full', backendOf())
+    const model = await open(fixtureFolder(name), 'full', backend)
     await train(model)
     const folder = newFolder()
     await exportHuggingFace(model, folder, { dtype: 'f32' })
-    const again = await open(folder, 'none', backendOf())
+    const again = await open(folder, 'none', backend)
     const tree = packed(golden(name).ids)
     expect(await treeLogprobs(again, tree)).toEqual(await treeLogprobs(model, tree))
     expect(again.config.dtype).toBe('f32')
@@ -45,7 +54,7 @@ describe.each([['reference', () => reference]])('an exported folder, %s', (_, ba
   })
 
   test.each(['llama', 'qwen3', 'llama-linear-biases'])('%s: untouched weights keep their bytes', async (name) => {
-    const model = await open(fixtureFolder(name), 'none', backendOf())
+    const model = await open(fixtureFolder(name), 'none', backend)
     const folder = newFolder()
     await exportHuggingFace(model, folder)
     const source = await openCheckpoint(fixtureFolder(name))
@@ -63,7 +72,7 @@ describe.each([['reference', () => reference]])('an exported folder, %s', (_, ba
     ['bf16', 8],
     ['f16', 11],
   ] as const)('%s holds the masters rounded to nearest even', async (dtype, bits) => {
-    const model = await open(fixtureFolder('mistral'), 'full', backendOf())
+    const model = await open(fixtureFolder('mistral'), 'full', backend)
     await train(model)
     const folder = newFolder()
     await exportHuggingFace(model, folder, { dtype })
@@ -88,15 +97,15 @@ describe.each([['reference', () => reference]])('an exported folder, %s', (_, ba
 
   test('merges an adapter unless told otherwise', async () => {
     const { ids, base } = golden('lora-gpt2')
-    const model = await open(fixtureFolder(base!), 'none', backendOf())
+    const model = await open(fixtureFolder(base!), 'none', backend)
     const tree = packed(ids)
     const plain = await treeLogprobs(model, tree)
     await loadAdapter(model, fixtureFolder('lora-gpt2'))
     const [merged, bare] = [newFolder(), newFolder()]
     await exportHuggingFace(model, merged)
     await exportHuggingFace(model, bare, { adapter: false })
-    const first = await open(merged, 'none', backendOf())
-    const second = await open(bare, 'none', backendOf())
+    const first = await open(merged, 'none', backend)
+    const second = await open(bare, 'none', backend)
     expect(distance(await treeLogprobs(first, tree), await treeLogprobs(model, tree))).toBeLessThan(1e-4)
     expect(await treeLogprobs(second, tree)).toEqual(plain)
     expect(model.adapter).not.toBeNull()

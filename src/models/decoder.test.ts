@@ -1,11 +1,11 @@
-import { afterAll, describe, expect, test } from 'vitest'
-import { distance, fixtureFolder, golden, inputsOf, packed, treeLogprobs } from '../../test/models.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backends, distance, fixtureFolder, golden, inputsOf, packed, treeLogprobs } from '../../test/models.ts'
 import { random } from '../base/index.ts'
 import { packTree, predecessors, type TokenTree } from '../batch/index.ts'
-import { attentionPlan, gather, logits, logprobs, openReferenceBackend, Scope } from '../tensor/index.ts'
+import { attentionPlan, type Backend, gather, logits, logprobs, openReferenceBackend, Scope } from '../tensor/index.ts'
 import { attachLora, loadModel, type Model, type ModelInputs } from './index.ts'
 
-const open = (name: string, train: 'full' | 'none' = 'none', backend = reference) =>
+const open = (name: string, train: 'full' | 'none' = 'none', backend: Backend = reference) =>
   loadModel(fixtureFolder(name), { backend, train })
 
 const reference = openReferenceBackend()
@@ -84,11 +84,19 @@ describe('the gradient of a whole model agrees with finite differences', () => {
   })
 })
 
-describe.each([['reference', () => reference]])('one model, many ways to compute it, %s', (_, backendOf) => {
+describe.each(backends)('one model, many ways to compute it, %s', (_, openBackend) => {
+  let backend: Backend
+  beforeAll(async () => {
+    backend = await openBackend()
+  })
+  afterAll(() => {
+    expect(backend.stats().buffers).toBe(0)
+    backend.close()
+  })
   const names = ['llama', 'mistral', 'qwen2', 'gemma2', 'phi3', 'gpt2']
 
   test.each(names)('%s: a packed tree gives the log-probs of the separate sequences, to the bit', async (name) => {
-    const model = await open(name, 'none', backendOf())
+    const model = await open(name, 'none', backend)
     const { ids } = golden(name)
     const packedTogether = await treeLogprobs(model, forked(ids))
     const first = await treeLogprobs(model, packed(ids.slice(0, 9)))
@@ -99,7 +107,6 @@ describe.each([['reference', () => reference]])('one model, many ways to compute
   })
 
   test.each(names)('%s: decoding with a cache gives the logits of the whole sequence, to the bit', async (name) => {
-    const backend = backendOf()
     const model = await open(name, 'none', backend)
     const { keyHeads, headWidth, layers, vocabSize } = model.config
     const { ids } = golden(name)
@@ -138,7 +145,7 @@ describe.each([['reference', () => reference]])('one model, many ways to compute
   })
 
   test.each(names)('%s: checkpointed layers give the same gradients, to the bit', async (name) => {
-    const model = await open(name, 'full', backendOf())
+    const model = await open(name, 'full', backend)
     const tree = forked(golden(name).ids)
     const loss = await lossAndGradient(model, tree)
     const plain = await gradientsOf(model)
@@ -149,7 +156,7 @@ describe.each([['reference', () => reference]])('one model, many ways to compute
   })
 
   test('adapters with dropout: checkpointed, packed otherwise, another step', async () => {
-    const model = await open('llama', 'none', backendOf())
+    const model = await open('llama', 'none', backend)
     const adapter = attachLora(model, { rank: 4, dropout: 0.3, targets: 'all-linear' }, { seed: 5 })
     for (const { b } of adapter.overlays.values()) {
       b.write(Float32Array.from({ length: b.size }, (_, i) => 0.1 * Math.sin(i)))

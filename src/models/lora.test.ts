@@ -1,12 +1,12 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
-import { distance, fixtureFolder, golden, inputsOf, packed, treeLogprobs } from '../../test/models.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backends, distance, fixtureFolder, golden, inputsOf, packed, treeLogprobs } from '../../test/models.ts'
 import { sharedFolder } from '../../test/shared.ts'
 import { random } from '../base/index.ts'
 import { openSafetensors, readTensorBytes, writeSafetensors } from '../formats/index.ts'
-import { openReferenceBackend, Scope } from '../tensor/index.ts'
+import { type Backend, openReferenceBackend, Scope } from '../tensor/index.ts'
 import {
   attachLora,
   attentionTargets,
@@ -26,7 +26,7 @@ afterAll(() => {
   expect(reference.stats().buffers).toBe(0)
 })
 
-const open = (name: string, backend = reference, train: 'full' | 'none' = 'none') =>
+const open = (name: string, backend: Backend = reference, train: 'full' | 'none' = 'none') =>
   loadModel(fixtureFolder(name), { backend, train })
 
 /** Gives B values, as training would. */
@@ -37,9 +37,18 @@ function stir(model: Model): void {
   }
 }
 
-describe.each([['reference', () => reference]])('an adapter, %s', (_, backendOf) => {
+describe.each(backends)('an adapter, %s', (kind, openBackend) => {
+  let backend: Backend
+  beforeAll(async () => {
+    backend = await openBackend()
+  })
+  afterAll(() => {
+    expect(backend.stats().buffers).toBe(0)
+    backend.close()
+  })
+
   test.each(['llama', 'phi3', 'gpt2'])('%s: at first it changes no bit, and can be left out later', async (name) => {
-    const model = await open(name, backendOf())
+    const model = await open(name, backend)
     const tree = packed(golden(name).ids)
     const base = await treeLogprobs(model, tree)
     attachLora(model, { rank: 3, alpha: 5, targets: 'all-linear' }, { seed: 2 })
@@ -51,7 +60,7 @@ describe.each([['reference', () => reference]])('an adapter, %s', (_, backendOf)
   })
 
   test.each(['llama', 'gemma2', 'gpt2'])('%s: merged into f32 weights it computes the same', async (name) => {
-    const model = await open(name, backendOf(), 'full')
+    const model = await open(name, backend, 'full')
     const tree = packed(golden(name).ids)
     attachLora(model, { rank: 3, alpha: 5, targets: 'all-linear', rsLora: true }, { seed: 2 })
     stir(model)
@@ -63,7 +72,7 @@ describe.each([['reference', () => reference]])('an adapter, %s', (_, backendOf)
   })
 
   test('merged into bf16 weights it is rounded to them, and close', async () => {
-    const model = await open('mistral', backendOf())
+    const model = await open('mistral', backend)
     const tree = packed(golden('mistral').ids)
     attachLora(model, { rank: 2 }, { seed: 2 })
     stir(model)
@@ -77,14 +86,14 @@ describe.each([['reference', () => reference]])('an adapter, %s', (_, backendOf)
   })
 
   test('saved and loaded again it has the same bits', async () => {
-    const model = await open('gpt2', backendOf())
+    const model = await open('gpt2', backend)
     const tree = packed(golden('gpt2').ids)
     const config = { rank: 3, alpha: 7, dropout: 0.25, rsLora: true, targets: 'all-linear' } as const
     attachLora(model, config, { seed: 2 })
     stir(model)
-    const folder = join(root, `saved-${_}`)
+    const folder = join(root, `saved-${kind}`)
     await saveAdapter(model, folder, { base: 'gpt2' })
-    const again = await open('gpt2', backendOf())
+    const again = await open('gpt2', backend)
     const adapter = await loadAdapter(again, folder)
     const targets = ['c_attn', 'attn.c_proj', 'c_fc', 'mlp.c_proj']
     expect(adapter.config).toEqual({ ...config, targets })

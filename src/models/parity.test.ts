@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, describe, expect, test } from 'vitest'
-import { distance, fixtureFolder, golden, packed, sequenceLogits, treeLogprobs } from '../../test/models.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backends, distance, fixtureFolder, golden, packed, sequenceLogits, treeLogprobs } from '../../test/models.ts'
 import { sharedFolder } from '../../test/shared.ts'
-import { openReferenceBackend } from '../tensor/index.ts'
+import type { Backend } from '../tensor/index.ts'
 import { loadAdapter, loadModel } from './index.ts'
 
 const models = [
@@ -23,8 +23,11 @@ const adapters = ['lora-llama', 'lora-gpt2']
 /** f32 in the recorded reference, f64 or f32 here. */
 const TOLERANCE = 2e-4
 
-describe.each([['reference', openReferenceBackend]])('the logits recorded from the reference, %s', (_, open) => {
-  const backend = open()
+describe.each(backends)('the logits recorded from the reference implementation, %s', (_, open) => {
+  let backend: Backend
+  beforeAll(async () => {
+    backend = await open()
+  })
   afterAll(() => backend.close())
 
   test.each(models)('%s', async (name) => {
