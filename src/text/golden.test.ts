@@ -5,9 +5,12 @@ import { gunzipSync } from 'node:zlib'
 import { gguf } from '@huggingface/gguf'
 import { expect, test } from 'vitest'
 import { sharedFolder } from '../../test/shared.ts'
+import { encodeText } from './conversation.ts'
+import { loadTokenizer } from './load.ts'
 import { readSentencePiece, sentencePieceToJson } from './sentencepiece.ts'
 import { tokenizerFromJson } from './tokenizer.ts'
 import type { Tokenizer } from './types.ts'
+import { byteLevelJson, bytes } from './vocab-merges.ts'
 
 // Texts and ids that the reference tokenizers gave, recorded by llama.cpp; vocabularies out of its GGUF files.
 const shared = sharedFolder()
@@ -60,7 +63,8 @@ test.runIf(folder)('SentencePiece BPE, from the model file, gives the golden ids
   for (const { text, ids } of goldenOf('llama-spm')) expect(tokenizer.decode(ids)).toBe(text)
 })
 
-test.runIf(folder).each(['llama-spm', 'phi-3'])('SentencePiece BPE, from a GGUF vocabulary: %s', async (name) => {
+test.runIf(folder)('SentencePiece BPE, from the GGUF vocabulary of Phi-3', async () => {
+  const name = 'phi-3'
   const vocabulary = await ggufVocabulary(name)
   const pieces = vocabulary['tokenizer.ggml.tokens'].map((piece, i) => ({
     piece,
@@ -81,19 +85,39 @@ test.runIf(folder).each(['llama-spm', 'phi-3'])('SentencePiece BPE, from a GGUF 
   expect(misses(tokenizerFromJson(json), name)).toEqual([])
 })
 
-test.runIf(folder).each(['gpt-2', 'starcoder'])('byte-level BPE, from a GGUF vocabulary: %s', async (name) => {
-  const vocabulary = await ggufVocabulary(name)
+test.runIf(folder)('byte-level BPE, from the GGUF vocabulary of StarCoder', async () => {
+  const vocabulary = await ggufVocabulary('starcoder')
   const digits = { type: 'Digits', individual_digits: true }
-  const bytes = { type: 'ByteLevel', add_prefix_space: false, use_regex: true }
   const tokenizer = tokenizerFromJson({
-    pre_tokenizer: { type: 'Sequence', pretokenizers: name === 'starcoder' ? [digits, bytes] : [bytes] },
-    decoder: { type: 'ByteLevel' },
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [digits, bytes(false, true)] },
+    decoder: bytes(false, true),
     model: {
       type: 'BPE',
       vocab: Object.fromEntries(vocabulary['tokenizer.ggml.tokens'].map((token, id) => [token, id])),
       merges: vocabulary['tokenizer.ggml.merges'],
     },
   })
-  expect(misses(tokenizer, name)).toEqual([])
-  for (const { text, ids } of goldenOf(name)) expect(tokenizer.decode(ids)).toBe(text)
+  expect(misses(tokenizer, 'starcoder')).toEqual([])
+  for (const { text, ids } of goldenOf('starcoder')) expect(tokenizer.decode(ids)).toBe(text)
+})
+
+test.runIf(folder)('byte-level BPE, from vocab.json and merges.txt, gives the golden ids of GPT-2', () => {
+  const vocab = JSON.parse(unpacked('gpt2_vocab.json').toString())
+  const tokenizer = tokenizerFromJson(byteLevelJson(vocab, unpacked('gpt2_merges.txt').toString(), {}, {}))
+  expect(misses(tokenizer, 'gpt-2')).toEqual([])
+  for (const { text, ids } of goldenOf('gpt-2')) expect(tokenizer.decode(ids)).toBe(text)
+})
+
+const stories = shared && existsSync(join(shared, 'models/stories260K')) ? join(shared, 'models/stories260K') : null
+test.runIf(stories)('a folder with tokenizer.json gives the golden ids of stories260K', async () => {
+  const golden = JSON.parse(readFileSync(join(stories as string, 'golden.json'), 'utf8')) as {
+    greedy: { prompt: string; prompt_ids: number[]; greedy_ids: number[]; greedy_text: string }[]
+    nll: { text: string; ids: number[] }
+  }
+  const tokenizer = await loadTokenizer(stories as string)
+  for (const { prompt, prompt_ids, greedy_ids, greedy_text } of golden.greedy) {
+    expect(encodeText(tokenizer, prompt)).toEqual(prompt_ids)
+    expect(tokenizer.decode(greedy_ids, { skipSpecial: true })).toBe(greedy_text)
+  }
+  expect(encodeText(tokenizer, golden.nll.text)).toEqual(golden.nll.ids)
 })

@@ -27,7 +27,7 @@ export function literalPattern(text: string): RegExp {
 /** @throws SyntaxError for what has no counterpart: back-references, options other than `i`, unknown properties. */
 export function onigurumaToRegExp(source: string): RegExp {
   const insensitive = source.startsWith('(?i)')
-  return new RegExp(translate(insensitive ? source.slice(4) : source), insensitive ? 'giv' : 'gv')
+  return new RegExp(translate(insensitive ? source.slice(4) : source, insensitive), 'gv')
 }
 
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}'
@@ -67,11 +67,12 @@ const at = (pattern: RegExp, source: string, i: number): RegExpExecArray | null 
   return pattern.exec(source)
 }
 
-function translate(source: string): string {
+function translate(source: string, insensitive: boolean): string {
   let out = ''
   let atom = -1
   let kept = 0
-  const open: { start: number; close: string }[] = []
+  let folds = insensitive
+  const open: { start: number; close: string; folds: boolean }[] = []
   const emit = (text: string): void => {
     atom = out.length
     out += text
@@ -85,14 +86,18 @@ function translate(source: string): string {
       i += found[0].length
     } else if (char === '[') {
       const { text, end } = translateClass(source, i)
+      if (folds && /\p{L}/u.test(text.replace(/\\p\{[^}]*\}|\\./giu, ''))) {
+        throw new SyntaxError('letters in a class that disregards case are not supported')
+      }
       emit(text)
       i = end
     } else if (char === '(') {
       const [prefix] = at(GROUP, source, i) as RegExpExecArray
       if (source[i + prefix.length] === '?')
         throw new SyntaxError(`the group ${source.slice(i, i + 4)} is not supported`)
-      open.push({ start: out.length, close: prefix === '(?>' ? `))\\k<kept${kept}>` : ')' })
-      out += prefix === '(' ? '(?:' : prefix === '(?>' ? `(?=(?<kept${kept++}>` : prefix
+      open.push({ start: out.length, close: prefix === '(?>' ? `))\\k<kept${kept}>` : ')', folds })
+      folds ||= prefix === '(?i:'
+      out += prefix === '(' || prefix === '(?i:' ? '(?:' : prefix === '(?>' ? `(?=(?<kept${kept++}>` : prefix
       atom = -1
       i += prefix.length
     } else if (char === ')') {
@@ -100,6 +105,7 @@ function translate(source: string): string {
       if (!group) throw new SyntaxError('a bracket closes that was not opened')
       out += group.close
       atom = group.start
+      folds = group.folds
       i++
     } else if (atom >= 0 && at(QUANTIFIER, source, i)) {
       const [quantifier] = at(QUANTIFIER, source, i) as RegExpExecArray
@@ -123,12 +129,27 @@ function translate(source: string): string {
       if (char === '|') {
         out += char
         atom = -1
-      } else emit(char === '.' ? '[^\\n]' : char === '^' ? '(?<![^\\n])' : char === '$' ? '(?![^\\n])' : quoted(char))
+      } else emit(ATOMS[char] ?? (folds ? caseVariants(char) : quoted(char)))
       i += char.length
     }
   }
   if (open.length > 0) throw new SyntaxError('a bracket is not closed')
   return out
+}
+
+const ATOMS: Record<string, string> = { '.': '[^\\n]', '^': '(?<![^\\n])', $: '(?![^\\n])' }
+
+/**
+ * A letter in all its cases. Written out, since V8 lets the modifier of `(?i:…)` leak into `\p{…}` elsewhere in the pattern when
+ * the flag is `v`.
+ */
+function caseVariants(char: string): string {
+  const variants = new Set(
+    [char, char.toLowerCase(), char.toUpperCase()].filter((text) => Array.from(text).length === 1),
+  )
+  if (/s/i.test(char)) variants.add('ſ')
+  if (/k/i.test(char)) variants.add('\u212a')
+  return variants.size === 1 ? quoted(char) : `[${[...variants].join('')}]`
 }
 
 /** Outside classes, only what JavaScript takes for syntax needs a backslash. */

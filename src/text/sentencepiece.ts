@@ -126,7 +126,9 @@ function toBase64(bytes: Uint8Array): string {
 export function sentencePieceToJson(model: SentencePieceModel, config: TokenizerConfig = {}): TokenizerJson {
   const special: AddedToken[] = model.pieces.flatMap(({ piece, type }, id) => {
     if (type !== PIECE.control && type !== PIECE.userDefined && type !== PIECE.unknown) return []
-    const token = { id, content: piece, single_word: false, lstrip: false, rstrip: false, normalized: false }
+    // Symbols with a space in them are sought once spaces are marks; a dummy prefix would be put before them, too.
+    const normalized = type === PIECE.userDefined && piece.includes('▁') && !model.addDummyPrefix
+    const token = { id, content: piece, single_word: false, lstrip: false, rstrip: false, normalized }
     return [{ ...token, special: type !== PIECE.userDefined }]
   })
   const unknownId = model.pieces.findIndex(({ type }) => type === PIECE.unknown)
@@ -137,12 +139,7 @@ export function sentencePieceToJson(model: SentencePieceModel, config: Tokenizer
     added_tokens: special,
     normalizer: sequence('normalizers', [
       ...(model.charsmap ? [{ type: 'Precompiled', precompiled_charsmap: model.charsmap }] : []),
-      ...(model.removeExtraWhitespaces
-        ? [
-            { type: 'Strip', strip_left: true, strip_right: true },
-            { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
-          ]
-        : []),
+      ...(model.removeExtraWhitespaces ? [remove('\\A +| +\\z', ''), remove(' {2,}', ' ')] : []),
       ...(firstOnly ? [] : [...(model.addDummyPrefix ? [{ type: 'Prepend', prepend: '▁' }] : []), replace(' ', '▁')]),
     ]),
     pre_tokenizer: firstOnly ? { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: false } : null,
@@ -173,6 +170,8 @@ export function sentencePieceToJson(model: SentencePieceModel, config: Tokenizer
 }
 
 const replace = (from: string, to: string): Component => ({ type: 'Replace', pattern: { String: from }, content: to })
+
+const remove = (regex: string, content: string): Component => ({ type: 'Replace', pattern: { Regex: regex }, content })
 
 function sequence(key: 'normalizers' | 'decoders', steps: Component[]): Component | null {
   return steps.length === 0 ? null : { type: 'Sequence', [key]: steps }

@@ -4,7 +4,7 @@ import { bpe, type EncodeWord } from './bpe.ts'
 import { toByteLevel } from './byte-level.ts'
 import { configuredTokens, type TokenizerConfig } from './config.ts'
 import { decoder, type Stage, tidyStage } from './decode.ts'
-import { normalizer } from './normalize.ts'
+import { type Normalize, normalizer } from './normalize.ts'
 import { preTokenizer } from './split.ts'
 import { type AddedToken, checkTokenizerJson, type TokenizerJson } from './tokenizer-json.ts'
 import type { Tokenizer } from './types.ts'
@@ -36,14 +36,14 @@ export function tokenizerFromJson(
   const tokens = vocabulary(spec)
   const { added, bos, eos, pad, addBos } = configuredTokens(spec, config, tokens, file)
   const special = new Set<number>()
-  const addedIds = new Set<number>()
   for (const token of added) {
     tokens.byId[token.id] = token.content
     tokens.ids.set(token.content, token.id)
-    addedIds.add(token.id)
     if (token.special) special.add(token.id)
   }
-  const encodeText = textEncoder(spec, added, special, file)
+  const normalize = normalizer(spec.normalizer, file)
+  const spelled = new Map(added.map((token) => [token.id, spelling(token, normalize)]))
+  const encodeText = textEncoder(spec, added, special, normalize, file)
   const makeStages = decoder(spec.decoder, file)
   // As the reference: removing spaces before punctuation corrupts what byte-pair tokenizers decode.
   const tidies = config.clean_up_tokenization_spaces === true && spec.model.type !== 'BPE'
@@ -52,9 +52,9 @@ export function tokenizerFromJson(
   let fingerprint: string | undefined
 
   const spell = (stages: Stage[], id: number, skipSpecial: boolean | undefined): void => {
-    const token = tokens.byId[id]
+    const token = spelled.get(id) ?? tokens.byId[id]
     if (token === undefined || (skipSpecial && special.has(id))) return
-    stages[0]?.push(token, addedIds.has(id))
+    stages[0]?.push(token, spelled.has(id))
   }
 
   return {
@@ -141,8 +141,13 @@ type EncodeText = (
   out: number[],
 ) => boolean
 
-function textEncoder(spec: TokenizerJson, added: AddedToken[], special: ReadonlySet<number>, file: string): EncodeText {
-  const normalize = normalizer(spec.normalizer, file)
+function textEncoder(
+  spec: TokenizerJson,
+  added: AddedToken[],
+  special: ReadonlySet<number>,
+  normalize: Normalize,
+  file: string,
+): EncodeText {
   const { split, byteLevel } = spec.pre_tokenizer
     ? preTokenizer(spec.pre_tokenizer, file)
     : { split: whole, byteLevel: false }
@@ -180,6 +185,11 @@ function textEncoder(spec: TokenizerJson, added: AddedToken[], special: Readonly
     return endsWithToken
   }
 }
+/** How an added token reads in the text in which it is sought, and into which it decodes. */
+function spelling(token: AddedToken, normalize: Normalize): string {
+  return token.normalized ? normalize(token.content, { first: true, fresh: true }) : token.content
+}
+
 const AFTER_TOKEN = { first: false, fresh: true }
 const whole = (text: string): string[] => [text]
 

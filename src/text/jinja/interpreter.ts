@@ -23,7 +23,7 @@ interface Scope {
 type Signal = 'break' | 'continue' | null
 const inner = (outer: Scope): Scope => ({ names: new Map(), outer })
 /** A template that runs more statements than this runs away. */
-const MAX_STEPS = 3e6
+const MAX_STEPS = 1e6
 
 /**
  * Runs a parsed template.
