@@ -3,6 +3,7 @@
 // as an optional dependency of the checkout. Plain JavaScript that any Node ≥ 18 can parse.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import * as nodeModule from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findNode, needsNewerNode } from './node.js'
@@ -12,6 +13,8 @@ const source = join(root, 'src', 'cli', 'main.ts')
 const entry = existsSync(source) ? source : join(root, 'dist', 'cli', 'main.js')
 
 if (!needsNewerNode()) {
+  // Keeps what Node makes of the sources in its cache folder: starting takes a third of the time from the second call on.
+  nodeModule.enableCompileCache?.()
   const { main } = await import(entry)
   await main(process.argv.slice(2))
 } else {

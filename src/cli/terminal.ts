@@ -17,9 +17,16 @@ export interface Terminal extends TerminalOptions {
   note(line: string): void
   /** Said even with `--quiet`. */
   warn(line: string): void
-  /** The line that is written over and over, on a terminal only; '' takes it away. */
+  /**
+   * How far the work is: one line that is written over and over on a terminal, elsewhere a line now and then, and none of
+   * work that takes no time. '' says that it is done.
+   */
   status(line: string): void
 }
+
+/** Milliseconds until the first line of progress where there is no terminal, and between two. */
+const firstLine = 1000
+const nextLine = 5000
 
 export function openTerminal(options: TerminalOptions): Terminal {
   const { json, quiet } = options
@@ -33,6 +40,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
     process.stderr.write(`\r\u001b[2K${line}`)
     current = line
   }
+  const lines = occasionally((line) => process.stderr.write(`${line}\n`))
   const say = (line: string) => {
     const before = current
     draw('')
@@ -56,6 +64,29 @@ export function openTerminal(options: TerminalOptions): Terminal {
       if (!quiet) say(line)
     },
     warn: say,
-    status: (line) => draw(line.slice(0, Math.max(0, (width() ?? 80) - 1))),
+    status(line) {
+      if (isLive) draw(line.slice(0, Math.max(0, (width() ?? 80) - 1)))
+      else if (!quiet) lines(line)
+    },
+  }
+}
+
+/** Says the latest of many lines once in a while; an empty one drops what is not yet said. */
+function occasionally(say: (line: string) => void): (line: string) => void {
+  let latest = ''
+  let wait = firstLine
+  let timer: NodeJS.Timeout | undefined
+  return (line) => {
+    latest = line
+    if (line === '') {
+      clearTimeout(timer)
+      timer = undefined
+      return
+    }
+    timer ??= setTimeout(() => {
+      timer = undefined
+      wait = nextLine
+      say(latest)
+    }, wait).unref()
   }
 }

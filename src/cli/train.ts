@@ -17,9 +17,6 @@ export const trainingKeys = {
 export const mainKeys = ['model', 'data', 'out', 'adapter', 'resume', 'overwrite', 'seed'] as const
 export const trainingPlaceholders = { model: 'MODEL', data: 'FILE', out: 'DIR' } as const
 
-/** Seconds between two lines of progress where the output is no terminal. */
-const lineSeconds = 5
-
 interface Length {
   steps: number | null
   epochs: number
@@ -36,8 +33,8 @@ export async function train(
   signal.addEventListener('abort', () => terminal.warn('stopping after a checkpoint; Ctrl-C again stops at once'), {
     once: true,
   })
-  const onProgress = (line: string) => (terminal.columns === null ? terminal.note(line) : terminal.status(line))
-  const result = await work({ signal, onEvent: showEvents(kind, options, terminal), onProgress })
+  const onEvent = showEvents(kind, options, terminal)
+  const result = await work({ signal, onEvent, onProgress: terminal.status })
   terminal.status('')
   const { run, steps, loss, tokens, seconds, tokensPerSecond, out, interrupted, alreadyFinished } = result
   if (interrupted) {
@@ -50,11 +47,10 @@ export async function train(
   return { document, exitCode: interrupted ? 130 : 0 }
 }
 
-/** One live line on a terminal; elsewhere a line now and then. */
+/** The line of progress after each event; warnings are said at once. */
 function showEvents(kind: string, { steps, epochs }: Length, terminal: Terminal): (event: TrainEvent) => void {
   let progress: Progress | null = null
   let begun = platform().elapsed()
-  let saidAt = Number.NEGATIVE_INFINITY
   return (event) => {
     const now = platform().elapsed()
     if (event.type === 'warning') {
@@ -68,13 +64,6 @@ function showEvents(kind: string, { steps, epochs }: Length, terminal: Terminal)
     }
     if (!progress) return
     progress = advanceProgress(progress, event, now - begun)
-    if (terminal.columns !== null) {
-      terminal.status(progressLine(progress, terminal.columns - 1))
-      return
-    }
-    const isLast = progress.step === progress.totalSteps
-    if (event.type !== 'eval' && !isLast && now - saidAt < lineSeconds) return
-    saidAt = now
-    terminal.note(progressLine(progress, 160))
+    terminal.status(progressLine(progress, terminal.columns === null ? 120 : terminal.columns - 1))
   }
 }
