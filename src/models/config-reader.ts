@@ -12,6 +12,8 @@ export interface ConfigReader {
   /** A finite number. */
   number(key: string, fallback?: number): number
   numbers(key: string, length: number): number[]
+  /** A finite number where `null` says 0: off; `fallback` only stands for a key that is absent. */
+  optional(key: string, fallback: number): number
   flag(key: string, fallback: boolean): boolean
   text(key: string, fallback?: string): string
   object(key: string): ConfigReader
@@ -49,6 +51,7 @@ export function configReader(raw: Readonly<Record<string, unknown>>, where: stri
         `${length} numbers`,
         (value) => Array.isArray(value) && value.length === length && value.every(finite),
       ),
+    optional: (key, fallback) => (raw[key] === null ? 0 : read(key, fallback, 'a finite number or null', finite)),
     flag: (key, fallback) => read(key, fallback, 'true or false', (value) => typeof value === 'boolean'),
     text: (key, fallback) => read(key, fallback, 'a text', (value) => typeof value === 'string'),
     object: (key) => nested(key, read<Record<string, unknown>>(key, undefined, 'an object', isRecord)),

@@ -36,6 +36,9 @@ describe('a config that is refused', () => {
     [{ rope_parameters: { rope_type: 'linear' } }, 'rope_parameters: factor is nothing'],
     [{ rope_parameters: { rope_type: 'linear', factor: 0 } }, 'frequencies that are not finite'],
     [{ rope_parameters: 5 }, 'rope_parameters is 5, expected an object'],
+    [{ rope_parameters: { full_attention: { rope_type: 'default' } } }, 'settings for full_attention layers alone'],
+    [{ model_type: 'gemma2', use_bidirectional_attention: true }, 'expected a causal decoder'],
+    [{ model_type: 'mistral', sliding_window: 1.5 }, 'sliding_window is 1.5, expected a whole number'],
     [{ quantization_config: { bits: 4 } }, 'the weights are quantised'],
     [{ eos_token_id: 'x' }, 'eos_token_id is "x", expected token ids'],
     [{ model_type: 'qwen2', use_sliding_window: true, layer_types: ['full_attention'] }, 'layer_types must name'],
@@ -104,7 +107,19 @@ describe('windows', () => {
   test('of Mistral are in every layer or none', () => {
     expect(windows({}, 'mistral')).toEqual([7, 7, 7])
     expect(windows({ sliding_window: null }, 'mistral')).toEqual([0, 0, 0])
+    expect(windows({ sliding_window: undefined }, 'mistral')).toEqual([4096, 4096, 4096])
+    expect(windows({ sliding_window: undefined }, 'phi3')).toEqual([0, 0, 0])
   })
+})
+
+test('soft caps and head widths of configs that leave the keys out, or set them to null', () => {
+  const gemma = (change: Record<string, unknown>) => parse(change, configOf('gemma2')).architecture
+  const absent = gemma({ attn_logit_softcapping: undefined, final_logit_softcapping: undefined, head_dim: undefined })
+  expect([absent.attentionSoftcap, absent.logitSoftcap, absent.headWidth]).toEqual([50, 30, 256])
+  const off = gemma({ attn_logit_softcapping: null, final_logit_softcapping: null })
+  expect([off.attentionSoftcap, off.logitSoftcap]).toEqual([0, 0])
+  expect(parse({ head_dim: undefined }, configOf('qwen3')).architecture.headWidth).toBe(128)
+  expect(parse({ head_dim: null }).architecture.headWidth).toBe(8)
 })
 
 test('ids that end a generation: the generation config counts first', async () => {

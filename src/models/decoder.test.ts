@@ -155,6 +155,19 @@ describe.each(backends)('one model, many ways to compute it, %s', (_, openBacken
     model.dispose()
   })
 
+  test('products in bf16 stay near, and keep their bits in every pack', async () => {
+    const model = await open('llama', 'none', backend)
+    const { ids } = golden('llama')
+    const tree = forked(ids)
+    const exact = await treeLogprobs(model, tree)
+    const rounded = await treeLogprobs(model, tree, { precision: 'bf16' })
+    expect(distance(rounded, exact)).toBeLessThan(0.3)
+    expect(distance(rounded, exact)).toBeGreaterThan(1e-4)
+    const alone = await treeLogprobs(model, packed(ids.slice(0, 9)), { precision: 'bf16' })
+    expect(rounded.slice(0, 8)).toEqual(alone)
+    model.dispose()
+  })
+
   test('adapters with dropout: checkpointed, packed otherwise, another step', async () => {
     const model = await open('llama', 'none', backend)
     const adapter = attachLora(model, { rank: 4, dropout: 0.3, targets: 'all-linear' }, { seed: 5 })

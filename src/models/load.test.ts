@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { distance, fixtureFolder, golden, packed, sequenceLogits, treeLogprobs } from '../../test/models.ts'
+import { backends, distance, fixtureFolder, golden, packed, sequenceLogits, treeLogprobs } from '../../test/models.ts'
 import { openCheckpoint, readTensorBytes, type TensorToWrite, writeCheckpoint } from '../formats/index.ts'
 import { openReferenceBackend } from '../tensor/index.ts'
 import { attachLora, copyParameters, initModel, loadModel, weightsHash } from './index.ts'
@@ -190,15 +190,22 @@ describe('random weights', () => {
 })
 
 describe('the hash of weights', () => {
-  test('is the same for a folder, the frozen model and the masters', async () => {
-    const folder = fixtureFolder('llama-linear-biases')
-    const hash = await weightsHash(folder)
-    for (const train of ['none', 'full'] as const) {
-      const model = await load(folder, train)
-      expect(await weightsHash(model)).toBe(hash)
-      model.dispose()
-    }
-  })
+  test.each(['llama-linear-biases', 'gemma2'])(
+    'is the same for the folder of %s and every model of it',
+    async (name) => {
+      const folder = fixtureFolder(name)
+      const hash = await weightsHash(folder)
+      for (const [, open] of backends) {
+        const other = await open()
+        for (const train of ['none', 'full'] as const) {
+          const model = await loadModel(folder, { backend: other, train })
+          expect(await weightsHash(model)).toBe(hash)
+          model.dispose()
+        }
+        other.close()
+      }
+    },
+  )
 
   test('changes with a weight, with what the config says, and with an adapter', async () => {
     const model = await load(fixtureFolder('llama'), 'full')

@@ -6,6 +6,8 @@ import type { ConfigReader } from './config-reader.ts'
 function settings(config: ConfigReader, defaultTheta: number): ConfigReader {
   const key = config.has('rope_parameters') ? 'rope_parameters' : 'rope_scaling'
   const inner = config.has(key) ? config.object(key) : config.nested(key, {})
+  const nested = ['full_attention', 'sliding_attention'].find((kind) => inner.has(kind))
+  if (nested) throw new HoneError('E_CONFIG', `${inner.where}: settings for ${nested} layers alone are not supported`)
   const outer = { rope_theta: config.number('rope_theta', defaultTheta) }
   const partial = config.has('partial_rotary_factor')
     ? { partial_rotary_factor: config.number('partial_rotary_factor') }
@@ -28,11 +30,11 @@ const scalings: Record<string, (base: number[], s: ConfigReader, config: ConfigR
   },
 
   /** Llama 3.1: low frequencies divided by `factor`, high ones kept, a smooth passage between. */
-  llama3: (base, s) => {
+  llama3: (base, s, config) => {
     const factor = s.number('factor')
     const low = s.number('low_freq_factor')
     const high = s.number('high_freq_factor')
-    const original = s.number('original_max_position_embeddings')
+    const original = originalLength(s, config)
     const frequencies = base.map((f) => {
       const turns = (original * f) / (2 * Math.PI)
       if (turns > high) return f
@@ -62,6 +64,7 @@ const scalings: Record<string, (base: number[], s: ConfigReader, config: ConfigR
   },
 }
 
+/** Phi-3 and some others keep it outside the rotary settings; there it counts first. */
 const originalLength = (s: ConfigReader, config: ConfigReader) =>
   config.has('original_max_position_embeddings')
     ? config.integer('original_max_position_embeddings')

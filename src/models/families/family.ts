@@ -50,15 +50,18 @@ export function activationOf(config: ConfigReader, key: string, fallback: string
   throw new HoneError('E_CONFIG', `${config.where}: ${key} is '${name}', expected one of ${known}`)
 }
 
-/** What most families share, read under Llama's keys: pre-norm RMSNorm, rotary positions, a gated MLP, no bias. */
-export function standard(config: ConfigReader): Omit<Architecture, 'family'> {
+/**
+ * What most families share, read under Llama's keys: pre-norm RMSNorm, rotary positions, a gated MLP, no bias.
+ * @param usualHeadWidth what a config without `head_dim` means, where that is not D / heads
+ */
+export function standard(config: ConfigReader, usualHeadWidth?: number): Omit<Architecture, 'family'> {
   const width = config.integer('hidden_size', undefined, MOST_WIDTH)
   const layers = config.integer('num_hidden_layers', undefined, MOST_LAYERS)
   const heads = config.integer('num_attention_heads')
-  if (!config.has('head_dim') && width % heads !== 0) {
+  if (!config.has('head_dim') && !usualHeadWidth && width % heads !== 0) {
     throw new HoneError('E_CONFIG', `${config.where}: hidden_size ${width} does not divide into ${heads} heads`)
   }
-  const headWidth = config.integer('head_dim', width / heads, MOST_WIDTH)
+  const headWidth = config.integer('head_dim', usualHeadWidth ?? width / heads, MOST_WIDTH)
   return {
     vocabSize: config.integer('vocab_size'),
     width,
@@ -83,10 +86,15 @@ export function standard(config: ConfigReader): Omit<Architecture, 'family'> {
 }
 
 /**
- * The window of each layer: `sliding_window` where `layer_types` says so, or where `slides` does in configs without it.
+ * The window of each layer: `sliding_window` (`usual` where the key is absent, none where it is null) where `layer_types`
+ * says so, or where `slides` does in configs without it.
  * @throws HoneError E_CONFIG for other kinds of layers.
  */
-export function layerWindows(config: ConfigReader, slides: (layer: number) => boolean): number[] {
+export function layerWindows(config: ConfigReader, slides: (layer: number) => boolean, usual = 4096): number[] {
+  const window = config.optional('sliding_window', usual)
+  if (!Number.isSafeInteger(window) || window < 0) {
+    throw new HoneError('E_CONFIG', `${config.where}: sliding_window is ${window}, expected a whole number`)
+  }
   const layers = config.integer('num_hidden_layers', undefined, MOST_LAYERS)
   const types = config.has('layer_types') ? config.raw['layer_types'] : null
   if (types !== null && (!Array.isArray(types) || types.length !== layers)) {
@@ -95,7 +103,7 @@ export function layerWindows(config: ConfigReader, slides: (layer: number) => bo
   return Array.from({ length: layers }, (_, layer) => {
     const type = types?.[layer] ?? (slides(layer) ? 'sliding_attention' : 'full_attention')
     if (type === 'full_attention') return 0
-    if (type === 'sliding_attention') return config.has('sliding_window') ? config.integer('sliding_window') : 0
+    if (type === 'sliding_attention') return window
     const expected = 'full_attention or sliding_attention'
     throw new HoneError('E_CONFIG', `${config.where}: layer_types[${layer}] is '${type}', expected ${expected}`)
   })

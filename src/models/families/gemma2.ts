@@ -1,3 +1,4 @@
+import { HoneError } from '../../base/index.ts'
 import { activationOf, type Family, layerWindows, llamaNames, standard } from './family.ts'
 
 /**
@@ -7,7 +8,10 @@ import { activationOf, type Family, layerWindows, llamaNames, standard } from '.
 export const gemma2: Family = {
   className: 'Gemma2ForCausalLM',
   read: (config) => {
-    const base = standard(config)
+    if (config.flag('use_bidirectional_attention', false)) {
+      throw new HoneError('E_CONFIG', `${config.where}: use_bidirectional_attention is true, expected a causal decoder`)
+    }
+    const base = standard(config, 256)
     return {
       ...base,
       tiedEmbeddings: config.flag('tie_word_embeddings', true),
@@ -15,8 +19,8 @@ export const gemma2: Family = {
       activation: activationOf(config, 'hidden_activation', 'gelu_pytorch_tanh'),
       scales: Array(base.layers).fill(config.number('query_pre_attn_scalar', 256) ** -0.5),
       windows: layerWindows(config, (layer) => layer % 2 === 0),
-      attentionSoftcap: config.number('attn_logit_softcapping', 0),
-      logitSoftcap: config.number('final_logit_softcapping', 0),
+      attentionSoftcap: config.optional('attn_logit_softcapping', 50),
+      logitSoftcap: config.optional('final_logit_softcapping', 30),
       embeddingScale: Math.sqrt(base.width),
       names: {
         ...llamaNames,

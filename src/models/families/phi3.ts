@@ -7,7 +7,7 @@ export const phi3: Family = {
   className: 'Phi3ForCausalLM',
   read: (config) => ({
     ...standard(config),
-    windows: layerWindows(config, () => true),
+    windows: layerWindows(config, () => true, 0),
     names: { ...shared, qkv: 'self_attn.qkv_proj', gateUp: 'mlp.gate_up_proj' },
   }),
 }

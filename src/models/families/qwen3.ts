@@ -6,7 +6,7 @@ export const qwen3: Family = {
   className: 'Qwen3ForCausalLM',
   read: (config) => {
     const bias = config.flag('attention_bias', false)
-    const base = standard(config)
+    const base = standard(config, 128)
     return {
       ...base,
       biases: { qkv: bias, output: bias, mlp: false },
