@@ -41,7 +41,7 @@ export function fromByteLevel(token: string): Uint8Array | null {
 
 /** The byte of a byte-fallback token such as `<0x0A>`, −1 for any other token. */
 export function fallbackByte(token: string): number {
-  return /^<0x[0-9A-Fa-f]{2}>$/.test(token) ? Number.parseInt(token.slice(3, 5), 16) : -1
+  return token.length === 6 && /^<0x[0-9A-Fa-f]{2}>$/.test(token) ? Number.parseInt(token.slice(3, 5), 16) : -1
 }
 
 /** Ids of the 256 byte-fallback tokens, or null if the vocabulary lacks one. */

@@ -1,6 +1,6 @@
 import { HoneError } from '../base/index.ts'
 import { byteRuns, utf8Bytes } from './decode-bytes.ts'
-import { compilePattern } from './pattern.ts'
+import { compileReplace } from './pattern.ts'
 import type { Component } from './tokenizer-json.ts'
 
 /**
@@ -37,8 +37,8 @@ const stages: Record<string, (spec: Component, fused: boolean, file: string) => 
   /** Pieces become one text: only what follows can tell, and is compiled for it. */
   Fuse: () => () => each((piece) => piece),
   Replace: ({ pattern, content }, _fused, file) => {
-    const regex = compilePattern(pattern, file)
-    return () => each((piece) => piece.replace(regex, () => String(content ?? '')))
+    const replace = compileReplace(pattern, content, file)
+    return () => each(replace)
   },
   Strip: ({ content, start, stop }, fused) => {
     const char = String(content ?? ' ')

@@ -1,7 +1,7 @@
 import { HoneError } from '../base/index.ts'
 import { toByteLevel } from './byte-level.ts'
 import { precompiledCharsmap } from './charsmap.ts'
-import { compilePattern } from './pattern.ts'
+import { compileReplace } from './pattern.ts'
 import type { Component } from './tokenizer-json.ts'
 
 /** Where in the text a stretch between special tokens stands. */
@@ -41,11 +41,7 @@ const makers: Record<string, (spec: Component, file: string) => Normalize> = {
     ({ prepend }) =>
     (text, { fresh }) =>
       text === '' || !fresh ? text : `${prepend}${text}`,
-  Replace: ({ pattern, content }, file) => {
-    const regex = compilePattern(pattern, file)
-    const replacement = String(content ?? '')
-    return (text) => text.replace(regex, () => replacement)
-  },
+  Replace: ({ pattern, content }, file) => compileReplace(pattern, content, file),
   Strip:
     ({ strip_left: left, strip_right: right }) =>
     (text) => {

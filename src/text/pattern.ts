@@ -19,6 +19,16 @@ export function compilePattern(pattern: unknown, file: string): RegExp {
   }
 }
 
+/** Replaces every match of a tokenizer.json pattern by a text, taken as it stands. */
+export function compileReplace(pattern: unknown, content: unknown, file: string): (text: string) => string {
+  const regex = compilePattern(pattern, file)
+  const replacement = () => String(content ?? '')
+  const { String: plain } = pattern as { String?: string }
+  return plain === undefined
+    ? (text) => text.replace(regex, replacement)
+    : (text) => text.replaceAll(plain, replacement)
+}
+
 /** Matches a text as it stands, wherever it occurs. */
 export function literalPattern(text: string): RegExp {
   return new RegExp(text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'), 'gu')

@@ -43,7 +43,9 @@ export function spansOf(conversation: Conversation): Span[] {
   const ranges = marked ? markedRanges(conversation, text, turns) : prefixRanges(conversation, text, learnt)
   const spans = cut(text, ranges)
   if (spans.some(({ trained }) => trained)) return spans
-  throw new HoneError('E_MASK_EMPTY', 'the chat template renders no text for the assistant turns')
+  throw new HoneError('E_MASK_EMPTY', 'the chat template renders no text for the assistant turns', {
+    help: 'Use a template that prints what the assistant says, for example template=chatml.',
+  })
 }
 
 type Range = [start: number, end: number]

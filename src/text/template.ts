@@ -1,6 +1,6 @@
 import { HoneError } from '../base/index.ts'
 import type { TokenizerConfig } from './config.ts'
-import { compileJinja, type JinjaTemplate } from './jinja/index.ts'
+import { compileJinja, type JinjaTemplate } from './jinja/compile.ts'
 import { type FoundTokenizer, findTokenizer, readTokenizerConfig, readTokenizerFile, templateTokens } from './load.ts'
 import { type RenderMarked, spansOf } from './spans.ts'
 import type { ChatTemplate, Message, RenderOptions } from './types.ts'

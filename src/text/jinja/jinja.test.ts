@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HoneError } from '../../base/index.ts'
-import { compileJinja } from './index.ts'
+import { compileJinja } from './compile.ts'
 import { strftime } from './strftime.ts'
 
 const recorded = JSON.parse(readFileSync(new URL('../fixtures/jinja.json', import.meta.url), 'utf8')) as {
