@@ -33,7 +33,10 @@ export async function detectRows(path: string): Promise<RowSource> {
   const info = await platform().stat(path)
   if (!info) throw new HoneError('E_NOT_FOUND', `the data file ${path} does not exist`)
   if (info.kind === 'folder') throw new HoneError('E_NOT_A_FILE', `${path} is a folder, expected a file of rows`)
-  if (info.size === 0) throw new HoneError('E_EMPTY', `${path} is empty, expected rows`)
+  if (info.size === 0)
+    throw new HoneError('E_EMPTY', `${path} is empty, expected rows`, {
+      help: 'Check that it is the right file and was written to its end.',
+    })
   const ending = extension(path)
   if (!Object.hasOwn(EXTENSIONS, ending))
     throw new HoneError('E_FORMAT', `${path} has ${ending ? `the unknown extension .${ending}` : 'no extension'}`, {
