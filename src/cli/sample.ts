@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { HoneError } from '../base/index.ts'
+import { atRow } from '../data/row.ts'
 import type { OpenModel } from '../engine/index.ts'
-import { promptTokens, questionOf } from '../evaluate/index.ts'
+import { type Asking, promptTokens, questionOf } from '../evaluate/index.ts'
 import { readRows } from '../formats/index.ts'
 import { type Completion, type Sampling, samplingDefaults } from '../generate/index.ts'
 import { chat } from './chat.ts'
@@ -62,7 +63,8 @@ export default verb({
   },
 })
 
-type Question = ReturnType<typeof questionOf>
+/** A question, and where it was read unless it was on the command line. */
+type Question = Omit<Asking, 'source'> & { source?: Asking['source'] }
 
 async function readQuestions({ prompt, prompts }: Keys, signal: AbortSignal): Promise<Question[]> {
   if (prompts === undefined) return prompt.map((text) => ({ asked: { prompt: text } }))
@@ -80,7 +82,10 @@ async function complete(
   terminal: Terminal,
 ): Promise<Completion[]> {
   const { signal } = terminal
-  const prompts = questions.map(({ asked, tools }) => ({ tokens: promptTokens(open, asked, { raw, system, tools }) }))
+  const prompts = questions.map(({ asked, tools, source }) => {
+    const encode = () => promptTokens(open, asked, { raw, system, tools })
+    return { tokens: source ? atRow(source, encode) : encode() }
+  })
   const each = sampling.n ?? 1
   const done: Completion[] = new Array(prompts.length * each)
   let printed = 0

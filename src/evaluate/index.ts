@@ -14,7 +14,7 @@ export {
   normaliseAnswer,
   perplexity,
 } from './metrics.ts'
-export { type Asked, type PromptOptions, promptTokens, questionOf } from './prompt.ts'
+export { type Asked, type Asking, type PromptOptions, promptTokens, questionOf } from './prompt.ts'
 export { type RowTaskOptions, taskFromJsonl } from './rows.ts'
 export { type Answered, type EvaluateOptions, type EvaluateResult, evaluate, type Figure, loadTasks } from './run.ts'
 export { type ForwardRowsOptions, forwardRows, type ScoredRow, type ScoreOptions, type Scores, score } from './score.ts'

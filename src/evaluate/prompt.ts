@@ -1,7 +1,7 @@
 import { HoneError, showValue } from '../base/index.ts'
 import { promptKey, turnsKey } from '../data/convert.ts'
 import { isFields, keyList, toConversation, toTools } from '../data/messages.ts'
-import { atRow, type RawRow, rowError } from '../data/row.ts'
+import { atRow, type RawRow, type RowSource, rowError } from '../data/row.ts'
 import type { OpenModel } from '../engine/index.ts'
 import { encodePrompt, encodeText, type Message } from '../text/index.ts'
 import type { Question } from './tasks.ts'
@@ -60,26 +60,37 @@ export function promptTokens(
   }
 }
 
+/** A question out of a file. */
+export interface Asking {
+  asked: Asked
+  tools?: unknown[]
+  source: RowSource
+}
+
 /**
  * The question in a row of data: `messages`, of which closing assistant turns are left out, a text under `prompt` (or
  * `question`, `instruction`, `text`), or `tokens`.
  * @throws HoneError E_ROW_FORMAT naming file and line
  */
-export function questionOf({ value, file, line }: RawRow): { asked: Asked; tools?: unknown[] } {
-  return atRow({ file, line }, () => {
-    if (typeof value === 'string') return { asked: { prompt: value } }
+export function questionOf({ value, file, line }: RawRow): Asking {
+  const source = { file, line }
+  return atRow(source, () => {
+    if (typeof value === 'string') return { asked: { prompt: value }, source }
     if (!isFields(value)) throw rowError(`the row is ${showValue(value)}, expected an object with a "prompt"`)
     const turns = turnsKey(value) ?? (Array.isArray(value.prompt) ? 'prompt' : undefined)
     if (turns) {
       const { messages, tools } = toConversation(value[turns], turns, value.tools)
       const last = messages.findLastIndex(({ role }) => role !== 'assistant')
       if (last < 0) throw rowError(`${turns} holds no turn to answer, expected one of a user`)
-      return { asked: { messages: messages.slice(0, last + 1) }, tools }
+      return { asked: { messages: messages.slice(0, last + 1) }, tools, source }
     }
-    if (Array.isArray(value.tokens)) return { asked: { tokens: value.tokens as number[] } }
+    if (Array.isArray(value.tokens)) return { asked: { tokens: value.tokens as number[] }, source }
     const key = promptKey(value) ?? (typeof value.text === 'string' ? 'text' : undefined)
     const text = key && value[key]
-    if (typeof text === 'string') return { asked: { prompt: text }, tools: toTools(value.tools) }
-    throw rowError(`the row has the keys ${keyList(value)}, expected "prompt", "messages", "text" or "tokens"`)
+    if (typeof text === 'string') return { asked: { prompt: text }, tools: toTools(value.tools), source }
+    throw rowError(
+      `the row has the keys ${keyList(value)}, expected "prompt", "messages", "text" or "tokens"`,
+      'Rename the column that holds the question.',
+    )
   })
 }

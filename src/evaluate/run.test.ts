@@ -124,6 +124,18 @@ test('tasks are found by name and by file; the same one twice and an unknown one
   await expect(evaluate(open, [path, path])).rejects.toMatchObject({ code: 'E_TASK' })
 })
 
+test('a question that does not fit is named', async () => {
+  const open = fakeModel({ tokenizer, contextLength: 8 })
+  const long = [{ prompt: 'is this too long?', choices: ['yes', 'no'], answer: 0 }]
+  const choice = [{ prompt: 'is', choices: ['yes it is indeed', 'no'], answer: 0 }]
+  for (const rows of [long, choice]) {
+    await expect(evaluate(open, [taskFromJsonl('t.jsonl', lines(rows))])).rejects.toMatchObject({
+      code: 'E_TOO_LONG',
+      message: expect.stringMatching(/^t\.jsonl, the question "is.*8/),
+    })
+  }
+})
+
 test('progress counts up to the end of each task', async () => {
   const seen: string[] = []
   const open = fakeModel({ tokenizer, answer: half })

@@ -1,4 +1,4 @@
-import { HoneError, platform } from '../base/index.ts'
+import { HoneError, platform, showValue } from '../base/index.ts'
 import type { RowInput } from '../batch/index.ts'
 import type { Row } from '../data/index.ts'
 import type { OpenModel } from '../engine/index.ts'
@@ -134,9 +134,23 @@ const asRead = ({ template }: Opened, question: Question): Question =>
 const shown = (question: Question) =>
   'prompt' in question ? question.prompt : (question.messages.at(-1)?.content ?? '')
 
+function questionTokens(open: Opened, question: Question, task: string): number[] {
+  try {
+    return promptTokens(open, asRead(open, question))
+  } catch (error) {
+    throw error instanceof HoneError ? atQuestion(question, task, error) : error
+  }
+}
+
+/** Items come in an order of their own: what tells them apart is their text. */
+function atQuestion(question: Question, task: string, error: HoneError): HoneError {
+  const message = `${task}, the question ${showValue(shown(question))}: ${error.message}`
+  return new HoneError(error.code, message, { help: error.help, cause: error })
+}
+
 async function judgeAnswers(open: Opened, one: GenerateTask, { seed, n, signal, onDone }: Judging): Promise<Judged> {
   const items = one.items(seed, n)
-  const prompts = items.map((item) => ({ tokens: promptTokens(open, asRead(open, item)) }))
+  const prompts = items.map((item) => ({ tokens: questionTokens(open, item, one.id) }))
   // A model without a template has no end of turn to give: its answer is the line, unless an answer may have several.
   const isLine = !open.template && items.every(({ accepted }) => accepted.every((answer) => !answer.includes('\n')))
   const sampling = { temperature: 0, maxTokens: one.maxTokens, stop: isLine ? ['\n'] : [] }
@@ -153,7 +167,7 @@ async function judgeAnswers(open: Opened, one: GenerateTask, { seed, n, signal, 
 
 async function judgeChoices(open: Opened, one: ChoiceTask, { seed, n, signal, onDone }: Judging): Promise<Judged> {
   const items = one.items(seed, n)
-  const rows = items.map((item, id) => choiceRow(open, item, id))
+  const rows = items.map((item, id) => choiceRow(open, item, id, one.id))
   const scores: number[] = []
   for await (const { row, logprobs } of forwardRows(open.engine, rows, { signal })) {
     const { choices, answer } = items[row.id]
@@ -170,10 +184,10 @@ async function judgeChoices(open: Opened, one: ChoiceTask, { seed, n, signal, on
 }
 
 /** The question as a root, read once, and each choice as a leaf of its own. */
-function choiceRow(open: Opened, item: ChoiceItem, id: number): RowInput {
+function choiceRow(open: Opened, item: ChoiceItem, id: number, task: string): RowInput {
   const { tokenizer, template, engine } = open
   const question = asRead(open, item)
-  const root = promptTokens(open, question)
+  const root = questionTokens(open, item, task)
   const isPlain = 'prompt' in question && !template
   const text = isPlain ? question.prompt : '.'
   // A plain prompt that ends within a line goes on after a space, as text does.
@@ -184,10 +198,11 @@ function choiceRow(open: Opened, item: ChoiceItem, id: number): RowInput {
   })
   const longest = root.length + Math.max(...leaves.map(({ tokens }) => tokens.length))
   if (longest > engine.config.contextLength) {
-    const limit = engine.config.contextLength
-    throw new HoneError(
-      'E_TOO_LONG',
-      `item ${id + 1} has ${longest} tokens, expected at most ${limit}, the model's context`,
+    const expected = `expected at most ${engine.config.contextLength}, the model's context`
+    throw atQuestion(
+      item,
+      task,
+      new HoneError('E_TOO_LONG', `the longest choice ends at token ${longest}, ${expected}`),
     )
   }
   return { id, segments: [{ tokens: root }, ...leaves.map((leaf, sequence) => ({ ...leaf, sequence }))] }

@@ -134,8 +134,18 @@ const cases: Record<string, Case> = {
   'what is missing': { args: () => ['train', 'sft', '--model', 'model'], says: [/--data/, /--out/] },
   'an unknown task': { args: () => ['eval', '--model', 'model', '--task', 'tinny'], says: [/tinny/], remedy: /tiny/ },
   'a prompt longer than the context': {
-    args: () => ['sample', '--model', 'model', '--prompt', 'red '.repeat(99)],
+    args: () => ['sample', '--model', 'model', '--prompt', 'red '.repeat(150)],
     says: [new RegExp(`${contextLength}`)],
+  },
+  'a row of prompts that asks nothing': {
+    args: () => [
+      'sample',
+      '--model',
+      'model',
+      '--prompts',
+      at.jsonl('asks.jsonl', [{ prompt: 'red' }, { completion: 'x' }]),
+    ],
+    says: [/asks\.jsonl:2/, /"prompt"/],
   },
   'an export where something is': {
     args: () => ['export', '--model', 'model', '--format', 'hf', '--out', 'model'],

@@ -10,8 +10,8 @@ import { CHATML_TEMPLATE, trainBpe } from '../../src/text/index.ts'
 
 const bin = fileURLToPath(new URL('../../bin/hone.js', import.meta.url))
 
-export const vocabSize = 300
-export const contextLength = 64
+const vocabSize = 300
+export const contextLength = 128
 
 export const turn = (role: string, content: string) => ({ role, content })
 export const chat = (question: string, answer: string) => ({

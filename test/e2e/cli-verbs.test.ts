@@ -1,0 +1,247 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Ended, type Fixture, type HoneOptions, hone, makeFixture } from './cli-fixture.ts'
+
+let at: Fixture
+beforeAll(async () => {
+  at = await makeFixture()
+})
+afterAll(() => at.clean())
+
+const run = (args: string[], more: Partial<HoneOptions> = {}): Promise<Ended> => hone(args, { cwd: at.folder, ...more })
+
+/** The one document on stdout of a call that went well. */
+async function document(args: string[], more: Partial<HoneOptions> = {}) {
+  const { code, stdout, stderr } = await run([...args, '--json'], more)
+  expect([code, stderr.match(/^error.*/m)?.[0]]).toEqual([0, undefined])
+  return JSON.parse(stdout)
+}
+
+const model = ['--model', 'model']
+const numbers = expect.arrayContaining([expect.any(Number)])
+
+describe.concurrent('verbs', () => {
+  test('sample: completions in the order of the prompts, the same for the same seed', async () => {
+    at.jsonl('prompts.jsonl', [
+      { prompt: 'red' },
+      { messages: [{ role: 'user', content: 'blue' }] },
+      { tokens: [5, 6] },
+    ])
+    const line = ['sample', ...model, '--prompts', 'prompts.jsonl', '--max-tokens', '4', '--n', '2', '--seed', '3']
+    const [once, again, other] = await Promise.all([document(line), document(line), document([...line, '--seed', '4'])])
+    expect(once.completions.map(({ prompt, sample }: never) => [prompt, sample])).toEqual([
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+      [2, 0],
+      [2, 1],
+    ])
+    for (const { prompt_tokens, tokens, logprobs, text, finish } of once.completions) {
+      expect([prompt_tokens, tokens]).toEqual([numbers, numbers])
+      expect(logprobs).toHaveLength(tokens.length)
+      expect(typeof text).toBe('string')
+      expect(['eos', 'stop', 'length']).toContain(finish)
+    }
+    expect(once.completions[4].prompt_tokens).toEqual([5, 6])
+    expect(again).toEqual(once)
+    expect(other).not.toEqual(once)
+  })
+
+  test('score gives the very log-probs that sample gave', async () => {
+    const { completions } = await document(['sample', ...model, '--prompt', 'red lamp', '--max-tokens', '9', '--raw'])
+    const [{ prompt_tokens, tokens, logprobs }] = completions
+    at.jsonl('drawn.jsonl', [{ tokens: [...prompt_tokens, ...tokens] }])
+    const { rows, mean_nll } = await document(['score', ...model, '--data', 'drawn.jsonl'])
+    expect(rows[0].logprobs.slice(prompt_tokens.length)).toEqual(logprobs)
+    expect(rows[0].logprobs[0]).toBeNull()
+    expect(rows[0].n).toBe(rows[0].tokens.length - 1)
+    expect(mean_nll).toBeCloseTo(-rows[0].sum / rows[0].n, 12)
+  })
+
+  test('score reads chats, prompts and texts from one file', async () => {
+    const chat = {
+      messages: [
+        { role: 'user', content: 'red' },
+        { role: 'assistant', content: 'blue' },
+      ],
+    }
+    at.jsonl('mixed.jsonl', [{ text: 'red' }, { prompt: 'red', completion: ' blue' }, chat])
+    const { rows } = await document(['score', ...model, '--data', 'mixed.jsonl'])
+    expect(rows).toHaveLength(3)
+    expect(rows[2].logprobs.slice(0, 3)).toEqual([null, null, null])
+  })
+
+  test('eval: figures with intervals, of a task of the project and of a file', async () => {
+    at.jsonl(
+      'choice.jsonl',
+      ['red', 'blue', 'green'].map((prompt) => ({ prompt, choices: ['lamp', 'stone'], answer: 0 })),
+    )
+    const line = ['eval', ...model, '--task', 'tiny-first,choice.jsonl', '--n', '3', '--samples', '1']
+    const { tasks, samples } = await document(line)
+    expect(Object.keys(tasks)).toEqual(['tiny-first', 'choice.jsonl'])
+    for (const { metric, value, low, high, n } of Object.values<Record<string, never>>(tasks)) {
+      expect([metric, n]).toEqual(['accuracy', 3])
+      expect(low).toBeLessThanOrEqual(value)
+      expect(value).toBeLessThanOrEqual(high)
+    }
+    expect(samples).toHaveLength(1)
+  })
+
+  test('data inspect: what carries loss, and a survey of all rows', async () => {
+    const line = ['data', 'inspect', ...model, '--data', 'chats.jsonl', '--rows', '1']
+    const [{ rows, statistics }, shown] = await Promise.all([document(line), run(line)])
+    const { tokens } = rows[0].segments[0]
+    const learnt = tokens.filter(({ loss }: { loss: number }) => loss > 0)
+    expect(learnt.map(({ text }: { text: string }) => text).join('')).toBe('red<|im_end|>')
+    expect(statistics).toMatchObject({ rows: 12, truncated: 0, dropped: 0 })
+    expect(shown.stdout).toContain('⟦red<|im_end|>⟧')
+  })
+
+  test('train, runs, report, export: the whole path, and what is written can be read again', async () => {
+    const line = ['train', 'sft', ...model, '--data', 'chats.jsonl', '--out', 'runs/sft', 'steps=3', 'batchSize=4']
+    const trained = await document([...line, 'learningRate=1e-2'])
+    expect(trained).toMatchObject({ run: 'runs/sft/run', steps: 3, out: 'runs/sft', tokens: expect.any(Number) })
+    for (const key of ['loss', 'seconds', 'tokens_per_second']) expect(trained[key]).toBeGreaterThan(0)
+    expect(readdirSync(at.path('runs/sft'))).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors', 'run', 'tokenizer.json', 'tokenizer_config.json']),
+    )
+    const [listed, reported, exported, again, refused] = await Promise.all([
+      document(['runs']),
+      document(['report', 'runs/sft']),
+      document(['export', '--model', 'runs/sft', '--format', 'hf', '--out', 'copy']),
+      document([...line, 'learningRate=1e-2', '--resume']),
+      run(line),
+    ])
+    expect(listed.runs).toMatchObject([
+      { run: 'runs/sft', kind: 'sft', state: 'finished', steps: 3, loss: trained.loss },
+    ])
+    expect(readFileSync(at.path(reported.report), 'utf8')).toMatch(/^<!doctype html>/)
+    expect(exported).toEqual({ out: 'copy', format: 'hf' })
+    expect(again).toMatchObject({ steps: 3, loss: trained.loss })
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/^error: .*\nhelp: .*--resume/s)])
+    const score = (name: string) => document(['score', '--model', name, '--data', 'texts.jsonl'])
+    const [original, copy, base] = await Promise.all(['runs/sft', 'copy', 'model'].map(score))
+    expect(copy).toEqual(original)
+    expect(original.mean_nll).toBeLessThan(base.mean_nll)
+  })
+
+  test('an adapter: trained by dpo, sampled from, merged, exported as GGUF', async () => {
+    const line = ['train', 'dpo', ...model, '--data', 'pairs.jsonl', '--out', 'lora', '--adapter', 'lora', 'rank=2']
+    await document([...line, 'steps=2', 'batchSize=4', 'learningRate=1e-2'])
+    expect(existsSync(at.path('lora/adapter_config.json'))).toBe(true)
+    const [merged, peft, gguf] = await Promise.all([
+      document(['merge-adapter', '--model', 'lora', '--out', 'merged']),
+      document(['export', '--model', 'lora', '--format', 'peft', '--out', 'peft']),
+      document(['export', '--model', 'lora', '--format', 'gguf', '--out', 'gguf']),
+    ])
+    expect([merged.out, peft.out, gguf.out]).toEqual(['merged', 'peft', 'gguf/lora-f16.gguf'])
+    expect(readFileSync(at.path(gguf.out)).subarray(0, 4).toString()).toBe('GGUF')
+    const score = (name: string) => document(['score', '--model', name, '--data', 'texts.jsonl'])
+    const [adapter, whole, base] = await Promise.all(['lora', 'merged', 'model'].map(score))
+    expect(whole.mean_nll).toBeCloseTo(adapter.mean_nll, 4)
+    expect(Math.abs(adapter.mean_nll - base.mean_nll)).toBeGreaterThan(1e-6)
+  })
+
+  test('chat: the lines of stdin are turns, each answered with all before it', async () => {
+    const line = ['sample', ...model, '--chat', '--max-tokens', '3', '--temperature', '0']
+    const { messages } = await document(line, { input: 'red\nblue\n/clear\ngreen\n\nnever read\n' })
+    expect(messages).toMatchObject([{ role: 'user', content: 'green' }, { role: 'assistant' }])
+  })
+
+  test('doctor finds the kernels right, and never shows a secret', async () => {
+    const { stdout } = await run(['doctor', '--json'], {
+      env: { HF_TOKEN: 'hf_secret', HF_ENDPOINT: 'https://me:secret@hub.example/' },
+    })
+    const { checks } = JSON.parse(stdout)
+    const find = (name: string) => checks.find((check: { name: string }) => check.name === name)
+    expect([find('kernels').ok, find('self-test').ok, find('cache').ok]).toEqual([true, true, true])
+    expect(find('HF_TOKEN').found).toBe('set')
+    expect(find('HF_ENDPOINT').found).toBe('https://hub.example')
+    expect(stdout).not.toContain('secret')
+  })
+})
+
+describe.concurrent('how it speaks', () => {
+  test('without --json the answer alone is on stdout', async () => {
+    const line = ['sample', ...model, '--prompt', 'red', '--max-tokens', '3', '--temperature', '0']
+    const [{ completions }, { stdout, stderr }] = await Promise.all([document(line), run([...line, '--quiet'])])
+    expect([stdout, stderr]).toEqual([`${completions[0].text}\n`, ''])
+  })
+
+  test('keys come from flags, words and a file alike', async () => {
+    at.write('keys.yaml', 'model: model\nprompt: red\nmaxTokens: 3\ntemperature: 0\n')
+    const [flags, words, file] = await Promise.all([
+      document(['sample', ...model, '--prompt', 'red', '--max-tokens', '3', '--temperature', '0']),
+      document(['sample', 'model=model', 'prompt=red', 'maxTokens=3', 'temperature=0']),
+      document(['sample', '--config', 'keys.yaml']),
+    ])
+    expect(words).toEqual(flags)
+    expect(file).toEqual(flags)
+  })
+
+  test.each([
+    'train sft',
+    'train dpo',
+    'sample',
+    'score',
+    'eval',
+    'data inspect',
+    'export',
+    'merge-adapter',
+    'runs',
+    'report',
+    'doctor',
+  ])('%s --help shows its keys and an example', async (verb) => {
+    const { code, stdout, stderr } = await run([...verb.split(' '), '--help'])
+    expect([code, stderr]).toEqual([0, ''])
+    for (const flag of ['--json', '--config', '--seed', '--quiet']) expect(stdout).toContain(flag)
+    expect(stdout).toMatch(new RegExp(`Example:\\n(  .*\\n)*  hone ${verb}\\b`))
+  })
+
+  test('--help lists the verbs, and a reader that goes away is no error', async () => {
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    for (const verb of ['train', 'sample', 'score', 'eval', 'data', 'export', 'runs', 'doctor'])
+      expect(stdout).toContain(verb)
+    const bin = fileURLToPath(new URL('../../bin/hone.js', import.meta.url))
+    const shell = spawn('sh', ['-c', `"${process.execPath}" "${bin}" eval --help | head -c 1`], { cwd: at.folder })
+    let stderr = ''
+    shell.stderr.on('data', (part) => (stderr += part))
+    await new Promise((resolve) => shell.on('close', resolve))
+    expect(stderr).toBe('')
+  })
+})
+
+/** Waits until a file holds this many lines. */
+async function untilLines(path: string, lines: number): Promise<void> {
+  for (let waited = 0; waited < 30_000; waited += 20) {
+    if (existsSync(path) && readFileSync(path, 'utf8').split('\n').length > lines) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`${path} never had ${lines} lines`)
+}
+
+describe.concurrent('Ctrl-C', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s: a checkpoint, 130, and --resume goes on to the end',
+    async (signal) => {
+      const out = `stopped-${signal}`
+      const line = ['train', 'sft', ...model, '--data', 'chats.jsonl', '--out', out, 'batchSize=2']
+      const events = at.path(out, 'run/events.jsonl')
+      const stopped = await run([...line, 'steps=100000', '--json'], {
+        onStart: (child) => void untilLines(events, 4).then(() => child.kill(signal)),
+      })
+      const { steps, interrupted } = JSON.parse(stopped.stdout)
+      expect([stopped.code, interrupted]).toEqual([130, true])
+      expect(stopped.stderr).toMatch(/--resume/)
+      expect(readdirSync(at.path(out, 'run/checkpoints'))).toContain(`step-${String(steps).padStart(6, '0')}`)
+      expect(existsSync(at.path(out, 'config.json'))).toBe(false)
+      const resumed = await document([...line, `steps=${steps + 2}`, '--resume'])
+      expect(resumed).toMatchObject({ steps: steps + 2, interrupted: false })
+      expect(existsSync(at.path(out, 'config.json'))).toBe(true)
+    },
+  )
+})
