@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Ended, type Fixture, type HoneOptions, hone, makeFixture } from './cli-fixture.ts'
+
+let at: Fixture
+beforeAll(async () => {
+  at = await makeFixture()
+})
+afterAll(() => at.clean())
+
+const run = (args: string[], more: Partial<HoneOptions> = {}): Promise<Ended> => hone(args, { cwd: at.folder, ...more })
+
+/** The one document on stdout of a call that went well. */
+async function document(args: string[], more: Partial<HoneOptions> = {}) {
+  const { code, stdout, stderr } = await run([...args, '--json'], more)
+  expect([code, stderr.match(/^error.*/m)?.[0]]).toEqual([0, undefined])
+  return JSON.parse(stdout)
+}
+
+const model = ['--model', 'model']
+
+describe.concurrent('how it speaks', () => {
+  test('without --json the answer alone is on stdout', async () => {
+    const line = ['sample', ...model, '--prompt', 'red', '--max-tokens', '3', '--temperature', '0']
+    const [{ completions }, { stdout, stderr }] = await Promise.all([document(line), run([...line, '--quiet'])])
+    expect([stdout, stderr]).toEqual([`${completions[0].text}\n`, ''])
+  })
+
+  test('keys come from flags, words and a file alike', async () => {
+    at.write('keys.yaml', 'model: model\nprompt: red\nmaxTokens: 3\ntemperature: 0\n')
+    const [flags, words, file] = await Promise.all([
+      document(['sample', ...model, '--prompt', 'red', '--max-tokens', '3', '--temperature', '0']),
+      document(['sample', 'model=model', 'prompt=red', 'maxTokens=3', 'temperature=0']),
+      document(['sample', '--config', 'keys.yaml']),
+    ])
+    expect(words).toEqual(flags)
+    expect(file).toEqual(flags)
+  })
+
+  test.each([
+    'train sft',
+    'train dpo',
+    'sample',
+    'score',
+    'eval',
+    'data inspect',
+    'export',
+    'merge-adapter',
+    'runs',
+    'report',
+    'doctor',
+  ])('%s --help shows its keys and an example', async (verb) => {
+    const { code, stdout, stderr } = await run([...verb.split(' '), '--help'])
+    expect([code, stderr]).toEqual([0, ''])
+    for (const flag of ['--json', '--config', '--seed', '--quiet']) expect(stdout).toContain(flag)
+    expect(stdout).toMatch(new RegExp(`Example:\\n(  .*\\n)*  hone ${verb}\\b`))
+  })
+
+  test('--help lists the verbs, and a reader that goes away is no error', async () => {
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    for (const verb of ['train', 'sample', 'score', 'eval', 'data', 'export', 'runs', 'doctor'])
+      expect(stdout).toContain(verb)
+    const bin = fileURLToPath(new URL('../../bin/hone.js', import.meta.url))
+    const shell = spawn('sh', ['-c', `"${process.execPath}" "${bin}" eval --help | head -c 1`], { cwd: at.folder })
+    let stderr = ''
+    shell.stderr.on('data', (part) => (stderr += part))
+    await new Promise((resolve) => shell.on('close', resolve))
+    expect(stderr).toBe('')
+  })
+})
+
+/** Waits until a file holds this many lines. */
+async function untilLines(path: string, lines: number): Promise<void> {
+  for (let waited = 0; waited < 30_000; waited += 20) {
+    if (existsSync(path) && readFileSync(path, 'utf8').split('\n').length > lines) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`${path} never had ${lines} lines`)
+}
+
+describe.concurrent('Ctrl-C', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s: a checkpoint, 130, and --resume goes on to the end',
+    async (signal) => {
+      const out = `stopped-${signal}`
+      const line = ['train', 'sft', ...model, '--data', 'chats.jsonl', '--out', out, 'batchSize=2']
+      const events = at.path(out, 'run/events.jsonl')
+      const stopped = await run([...line, 'steps=100000', '--json'], {
+        onStart: (child) => void untilLines(events, 4).then(() => child.kill(signal)),
+      })
+      const { steps, interrupted } = JSON.parse(stopped.stdout)
+      expect([stopped.code, interrupted]).toEqual([130, true])
+      expect(stopped.stderr).toMatch(/--resume/)
+      expect(readdirSync(at.path(out, 'run/checkpoints'))).toContain(`step-${String(steps).padStart(6, '0')}`)
+      expect(existsSync(at.path(out, 'config.json'))).toBe(false)
+      const resumed = await document([...line, `steps=${steps + 2}`, '--resume'])
+      expect(resumed).toMatchObject({ steps: steps + 2, interrupted: false })
+      expect(existsSync(at.path(out, 'config.json'))).toBe(true)
+    },
+  )
+})
