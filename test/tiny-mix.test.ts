@@ -9,7 +9,7 @@ const novel = Array.from(
   (_, i) => `Paragraph ${i} of a long story, which goes on and on.\nIts second line.`,
 ).join('\n\n')
 const corpus = (seed: number, characters = 400_000) => [
-  ...tinyCorpus({ seed, texts: [novel], characters, skillShare: 0.6 }),
+  ...tinyCorpus({ seed, texts: [novel], characters, skillShare: 0.6, echoCharacters: 40_000 }),
 ]
 
 describe('passages', () => {
@@ -36,15 +36,26 @@ describe('the corpus', () => {
   })
 
   test('keeps the share of skill text at every point, and stops at the size', () => {
-    let skill = 0
-    let all = 0
+    const given = { echo: 0, skill: 0, natural: 0 }
     for (const { kind, text } of corpus(1)) {
-      all += text.length
-      if (kind === 'skill') skill += text.length
-      if (all > 50_000) expect(Math.abs(skill / all - 0.6)).toBeLessThan(0.03)
+      given[kind] += text.length
+      const mixed = given.skill + given.natural
+      if (mixed > 50_000) expect(Math.abs(given.skill / mixed - 0.6)).toBeLessThan(0.03)
+      if (kind === 'echo') expect(mixed).toBe(0)
     }
+    expect(Math.abs(given.echo - 40_000)).toBeLessThan(1000)
+    const all = given.echo + given.skill + given.natural
     expect(all).toBeGreaterThanOrEqual(400_000)
     expect(all).toBeLessThan(402_000)
+  })
+
+  test('begins with echoes, each of which says something at least twice', () => {
+    const echoes = corpus(1).filter(({ kind }) => kind === 'echo')
+    const twice = echoes.filter(({ text }) => text.indexOf(text.slice(0, 8), 1) > 0)
+    expect(twice.length).toBeGreaterThan(0.95 * echoes.length)
+    expect(
+      echoes.some(({ text }) => text.includes('Paragraph')) && echoes.some(({ text }) => !text.includes('Paragraph')),
+    ).toBe(true)
   })
 
   test('repeats no page of skill text', () => {

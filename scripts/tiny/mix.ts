@@ -1,9 +1,10 @@
 import { random } from '../../src/base/index.ts'
-import { skillPages } from './skills.ts'
+import { type Draw, draws } from '../../src/envs/index.ts'
+import { echoRow, skillPages } from './skills.ts'
 
 /** One document of the base model's training text. */
 export interface CorpusDocument {
-  kind: 'natural' | 'skill'
+  kind: 'echo' | 'natural' | 'skill'
   text: string
 }
 
@@ -11,14 +12,19 @@ export interface CorpusOptions {
   seed: number
   /** Whole natural texts: novels, stories. */
   texts: readonly string[]
-  /** Characters to yield in all, over both kinds. */
+  /** Characters to yield in all, over all kinds. */
   characters: number
-  /** Share of the characters that is skill text. */
+  /** Share of the characters that is skill text, once the echoes are over (default 0.65). */
   skillShare?: number
+  /** Characters of the echoes at the beginning (default 4 million, about 1.3 million tokens). */
+  echoCharacters?: number
 }
 
 /** Characters of a natural passage, at most: about one training sequence. */
 const PASSAGE = 900
+
+/** Characters of an echo, at most. */
+const ECHO = 400
 
 /** Every one of this many passages is kept out of training. */
 const HELD_OUT_EVERY = 100
@@ -53,18 +59,39 @@ export function naturalPassages(seed: number, texts: readonly string[]): { train
   return { train, heldOut }
 }
 
+/** Passages of which a few words are said again and again: what teaches a model to copy, for the words of all the text. */
+function echoPassage(draw: Draw, passage: string): string {
+  const words = passage.split(' ')
+  const length = Math.min(words.length, 3 + draw.below(20))
+  const from = draw.below(words.length - length + 1)
+  const phrase = words.slice(from, from + length).join(' ')
+  return Array(2 + draw.below(4))
+    .fill(phrase)
+    .join(' ')
+    .slice(0, ECHO)
+}
+
 /**
- * The documents that the base model is trained on, in order: natural passages and skill pages, mixed so that after every
- * document the share of characters is as asked. Natural passages come again only after the last; skill pages never do.
+ * The documents that the base model is trained on, in order. First echoes alone, rows of words and of natural text said
+ * again: until a model can copy it learns little from the rest. Then natural passages and skill pages, mixed so that after
+ * every document the share of characters is as asked. Natural passages come again only after the last; skill pages never.
  */
 export function* tinyCorpus(options: CorpusOptions): Generator<CorpusDocument> {
-  const { seed, texts, characters, skillShare = 0.6 } = options
+  const { seed, texts, characters, skillShare = 0.65, echoCharacters = 4_000_000 } = options
   const { train } = naturalPassages(seed, texts)
+  const at = draws(seed, 'tiny-echo')
+  let echoed = 0
+  for (let i = 0; echoed < echoCharacters; i++) {
+    const draw = at(i)
+    const text = draw.chance(0.5) && train.length > 0 ? echoPassage(draw, draw.pick(train)) : echoRow(draw)
+    echoed += text.length
+    yield { kind: 'echo', text }
+  }
   const page = skillPages(seed)
   const given = { natural: 0, skill: 0 }
   let passage = 0
   let drawn = 0
-  while (given.natural + given.skill < characters) {
+  while (echoed + given.natural + given.skill < characters) {
     const behind = given.skill <= skillShare * (given.natural + given.skill)
     const kind = behind || train.length === 0 ? 'skill' : 'natural'
     const text = kind === 'skill' ? page(drawn++) : train[passage++ % train.length]

@@ -84,15 +84,18 @@ function studyPage(draw: Draw): string[] {
   return [opening, ...lines]
 }
 
-/** Rows of words that come again: the plainest thing that there is to copy. */
-function echoPage(draw: Draw): string[] {
-  const words = wordsFor(draw)
-  const row = draw.some(words, 4 + draw.below(12))
-  const separator = draw.pick(SEPARATORS)
-  return Array.from({ length: 2 + draw.below(2) }, () => `: ${row.join(separator)}`)
+/** A short row of words, said two to five times: the plainest thing that there is to copy. */
+export function echoRow(draw: Draw): string {
+  const row = draw.some(wordsFor(draw), 2 + draw.below(7)).join(draw.pick(SEPARATORS))
+  const between = draw.pick(SEPARATORS)
+  return Array(2 + draw.below(4))
+    .fill(row)
+    .join(between)
 }
 
-const PAGES = [mixedPage, mixedPage, mixedPage, drillPage, drillPage, studyPage, studyPage, echoPage]
+const echoRows = (draw: Draw) => [echoRow(draw), echoRow(draw)]
+
+const PAGES = [mixedPage, mixedPage, mixedPage, drillPage, drillPage, studyPage, studyPage, echoRows]
 
 /** The `index`-th page of skill text: worked lines about words, with no request and no chat in them. */
 export function skillPages(seed: number): (index: number) => string {
