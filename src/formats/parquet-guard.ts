@@ -63,15 +63,20 @@ export async function guardGroup(
   size: number,
   read: ReadRange,
 ): Promise<GuardedGroup> {
-  if (metadata.schema.length > MAX_SCHEMA_ELEMENTS) throw new Error(`a schema of ${metadata.schema.length} elements`)
-  if (group.columns.length === 0) throw new Error('a row group without columns')
+  const leaves = leavesOf(metadata)
+  if (leaves.length === 0 || leaves.length !== group.columns.length)
+    throw new Error(`a row group of ${group.columns.length} columns, the schema has ${leaves.length}`)
   const checked: Compressors = {}
   const columns: RowGroup['columns'] = []
   const spent = { values: 0, bytes: 0 }
   for (const [index, chunk] of group.columns.entries()) {
     const meta = chunk.meta_data
     if (!meta) throw new Error('a column without its metadata')
-    const column = await openColumn(metadata, group, chunk, size, read)
+    const { path, levels } = leaves[index]
+    // The decoder would leave a column that it does not find unattended, and its failure would end the process.
+    if (path.join('\0') !== meta.path_in_schema.join('\0'))
+      throw new Error(`column ${meta.path_in_schema.join('.')} where the schema has ${path.join('.')}`)
+    const column = await openColumn(levels, group, chunk, size, read)
     const pages = walkPages(column, spent)
     const codec = `${meta.codec} of column ${index}` as typeof meta.codec
     const unpack = decompressor(meta.codec) ?? column.fail(`unknown compression ${meta.codec}`)
@@ -90,7 +95,7 @@ export async function guardGroup(
 }
 
 async function openColumn(
-  metadata: FileMetaData,
+  levels: string[],
   group: RowGroup,
   chunk: RowGroup['columns'][number],
   size: number,
@@ -101,8 +106,6 @@ async function openColumn(
     throw new Error(`column ${meta.path_in_schema.join('.')}: ${what}`)
   }
   if (chunk.file_path) fail('its data stand in another file')
-  const levels = levelsOf(metadata, meta.path_in_schema)
-  if (levels.length > MAX_LEVELS) fail(`nested ${levels.length} levels deep`)
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset)
   const length = Number(meta.total_compressed_size)
   if (!(start >= 4 && length >= 0 && start + length <= size)) fail(`bytes ${start}..${start + length} of ${size}`)
@@ -124,24 +127,33 @@ function decompressor(codec: string): ((input: Uint8Array, length: number) => Ui
   return compressors[codec as keyof Compressors]
 }
 
-/** The repetition types on the way to a leaf, outermost first. */
-function levelsOf({ schema }: FileMetaData, path: string[]): string[] {
-  const types: string[] = []
-  let at = 0
-  for (const name of path) {
-    let child = at + 1
-    for (let i = 0; i < (schema[at].num_children ?? 0) && schema[child]?.name !== name; i++) child = skip(schema, child)
-    if (schema[child]?.name !== name) throw new Error(`column ${path.join('.')} is not in the schema`)
-    types.push(schema[child].repetition_type ?? 'REQUIRED')
-    at = child
-  }
-  return types
+interface Leaf {
+  path: string[]
+  /** Repetition types on the way to it, outermost first. */
+  levels: string[]
 }
 
-function skip(schema: FileMetaData['schema'], index: number): number {
-  let next = index
-  for (let left = 1; left > 0 && next < schema.length; left--) left += schema[next++].num_children ?? 0
-  return next
+/** The schema's columns in their order: a depth-first walk, as it is stored. */
+function leavesOf({ schema }: FileMetaData): Leaf[] {
+  if (schema.length > MAX_SCHEMA_ELEMENTS) throw new Error(`a schema of ${schema.length} elements`)
+  const leaves: Leaf[] = []
+  let next = 1
+  const visit = (children: number, path: string[], levels: string[]) => {
+    if (path.length > MAX_LEVELS) throw new Error(`columns nested more than ${MAX_LEVELS} levels deep`)
+    const names = new Set<string>()
+    for (let i = 0; i < children; i++) {
+      const element = schema[next++]
+      if (!element) throw new Error('a schema that ends too early')
+      if (names.has(element.name)) throw new Error(`two columns named ${element.name}`)
+      names.add(element.name)
+      const inner = { path: [...path, element.name], levels: [...levels, element.repetition_type ?? 'REQUIRED'] }
+      if (element.num_children) visit(element.num_children, inner.path, inner.levels)
+      else leaves.push(inner)
+    }
+  }
+  visit(schema[0]?.num_children ?? 0, [], [])
+  if (next !== schema.length) throw new Error('a schema with elements left over')
+  return leaves
 }
 
 const number = (struct: ThriftStruct | undefined, field: number): number => {
@@ -188,17 +200,16 @@ function checkLevels(bytes: Uint8Array, details: ThriftStruct, { values }: Page,
   const content = definitionBytes + repetitionBytes
   if (definitionBytes < 0 || repetitionBytes < 0 || content > bytes.length || nulls < 0 || nulls > values)
     column.fail('a page header that contradicts itself')
-  if (column.repetition > 0) checkRuns(bytes.subarray(0, repetitionBytes), bitWidth(column.repetition), values, column)
-  if (column.definition > 0)
-    checkRuns(bytes.subarray(repetitionBytes, content), bitWidth(column.definition), values, column)
+  if (column.repetition > 0) checkLevelRuns(bytes.subarray(0, repetitionBytes), column.repetition, values, column)
+  if (column.definition > 0) checkLevelRuns(bytes.subarray(repetitionBytes, content), column.definition, values, column)
   return bytes.subarray(content)
 }
-
-const bitWidth = (max: number) => 32 - Math.clz32(max)
 
 /** Numbers of the encodings whose counts the decoder believes. */
 const DICTIONARY = 2
 const RLE = 3
+const DELTA_BINARY_PACKED = 5
+const DELTA_LENGTH_BYTE_ARRAY = 6
 const DELTA_BYTE_ARRAY = 7
 const RLE_DICTIONARY = 8
 
@@ -208,14 +219,15 @@ function checkPage(page: Uint8Array, { values, encoding, kind }: Page, column: C
   const { repetition, definition, isBoolean, fail } = column
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength)
   let at = 0
-  const prefixed = (width: number) => {
+  const levels = (max: number) => {
+    if (kind !== 'v1' || max === 0) return
     const length = view.getUint32(at, true)
     if (length > page.length - at - 4) fail('levels that are longer than their page')
-    checkRuns(page.subarray(at + 4, at + 4 + length), width, values, column)
+    checkLevelRuns(page.subarray(at + 4, at + 4 + length), max, values, column)
     at += 4 + length
   }
-  if (kind === 'v1' && repetition > 0) prefixed(bitWidth(repetition))
-  if (kind === 'v1' && definition > 0) prefixed(bitWidth(definition))
+  levels(repetition)
+  levels(definition)
   if (at >= page.length) return
   const indexed = encoding === DICTIONARY || encoding === RLE_DICTIONARY
   if ((encoding === RLE && (isBoolean || kind === 'v2')) || (indexed && isBoolean && kind === 'v1'))
@@ -224,19 +236,58 @@ function checkPage(page: Uint8Array, { values, encoding, kind }: Page, column: C
     const width = page[at]
     if (width > 32) fail(`dictionary indices of ${width} bits`)
     checkRuns(page.subarray(at + 1), width, values, column)
-  } else if (encoding === DELTA_BYTE_ARRAY) {
+  } else if (encoding === DELTA_BINARY_PACKED || encoding === DELTA_LENGTH_BYTE_ARRAY) checkDelta(view, at, column)
+  else if (encoding === DELTA_BYTE_ARRAY) {
+    const reader = { view, offset: at }
     const prefixes = new Int32Array(values)
-    deltaBinaryUnpack({ view, offset: at }, values, prefixes)
+    checkDelta(view, reader.offset, column)
+    deltaBinaryUnpack(reader, values, prefixes)
+    checkDelta(view, reader.offset, column)
     const shared = prefixes.reduce((sum, length) => sum + Math.abs(length), 0)
     if (shared > MAX_GROUP_BYTES / 8) fail(`strings that share ${shared} bytes`)
   }
 }
 
+const MAX_DELTA_BLOCK = 1 << 20
+
+/** Sizes of blocks that the format forbids would send the decoder backwards, for ever. */
+function checkDelta(view: DataView, offset: number, { fail }: Column): void {
+  let at = offset
+  const varint = () => {
+    let value = 0
+    for (let shift = 0; shift <= 28; shift += 7) {
+      const byte = view.getUint8(at++)
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) return value
+    }
+    return fail('a block size of more than five bytes')
+  }
+  const block = varint()
+  const miniblocks = varint()
+  if (
+    block === 0 ||
+    block % 128 !== 0 ||
+    block > MAX_DELTA_BLOCK ||
+    miniblocks === 0 ||
+    (block / miniblocks) % 32 !== 0
+  )
+    fail(`delta blocks of ${block} values in ${miniblocks} parts`)
+}
+
 /** A writer may close a page with a whole bit-packed run of 63 groups. */
 const MAX_PADDING = 63 * 8
 
-/** Adds up the runs of the hybrid of run lengths and bit packing: clearly more than the page's values is a lie. */
-function checkRuns(bytes: Uint8Array, width: number, values: number, { fail }: Column): void {
+/** Every value has its levels: where these are too few, the decoder would take what follows for more of them. */
+function checkLevelRuns(bytes: Uint8Array, max: number, values: number, column: Column): void {
+  const seen = checkRuns(bytes, 32 - Math.clz32(max), values, column)
+  if (seen < values) column.fail(`levels of ${seen} values in a page of ${values}`)
+}
+
+/**
+ * Adds up the runs of the hybrid of run lengths and bit packing, until these are the page's values: clearly more of them
+ * is a lie.
+ */
+function checkRuns(bytes: Uint8Array, width: number, values: number, { fail }: Column): number {
   let seen = 0
   for (let at = 0; at < bytes.length && seen < values; ) {
     let header = 0
@@ -251,4 +302,5 @@ function checkRuns(bytes: Uint8Array, width: number, values: number, { fail }: C
     if (seen > values + MAX_PADDING) fail(`runs of ${seen} values in a page of ${values}`)
     at += packed ? (count / 8) * width : Math.ceil(width / 8)
   }
+  return seen
 }

@@ -68,15 +68,24 @@ test.each(Object.entries(reference.files))('a table of the reference writer: %s'
   expect((await index.readMany([59, 0, 33])).map(({ value }) => value)).toEqual([59, 0, 33].map((i) => expected[i]))
 })
 
-test('a run length that lies is refused before it fills memory', async () => {
-  // Column of one value a row, never null: its definition levels are one run of 60, the byte pair 78 01.
-  const bytes = Buffer.from(reference.files['plain v1'], 'base64')
-  const at = bytes.indexOf(Buffer.from([2, 0, 0, 0, 120, 1]))
-  expect(at).toBeGreaterThan(0)
-  const lie = Buffer.from([6, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0x0f, 1])
-  bytes.set(lie, at)
-  await expect(all(file(bytes))).rejects.toMatchObject({
-    code: 'E_CORRUPT',
-    message: expect.stringMatching(/runs of 2147483647/),
-  })
+const first = Buffer.from(reference.files['plain v1'], 'base64')
+// The first column is never null: the definition levels of its page are one run of 60, the bytes 78 01.
+const levels = first.indexOf(Buffer.from([2, 0, 0, 0, 120, 1]))
+
+test.each<[string, (bytes: Buffer) => unknown, RegExp]>([
+  [
+    'a run length beyond the page',
+    (bytes) => bytes.set([6, 0, 0, 0, 254, 255, 255, 255, 15, 1], levels),
+    /runs of 2147483647/,
+  ],
+  ['levels that end early', (bytes) => bytes.set([0, 0, 0, 0], levels), /levels of 0 values in a page of 60/],
+  ['levels longer than their page', (bytes) => bytes.set([255, 255, 255], levels), /longer than their page/],
+  ['a column that is not in the schema', (bytes) => bytes.write('scorf', bytes.lastIndexOf('score')), /scorf/],
+  ['a footer longer than the file', (bytes) => bytes.writeUInt32LE(1e6, bytes.length - 8), /footer claims 1000000/],
+  ['a missing end', (bytes) => bytes.write('PAR0', bytes.length - 4), /truncated/],
+])('%s is refused before it fills memory or ends the process', async (_, change, message) => {
+  expect(levels).toBeGreaterThan(0)
+  const bytes = Buffer.from(first)
+  change(bytes)
+  await expect(all(file(bytes))).rejects.toMatchObject({ code: 'E_CORRUPT', message: expect.stringMatching(message) })
 })
