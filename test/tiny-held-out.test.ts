@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { skillPages } from '../scripts/tiny/skills.ts'
+import { skillPages, wordPool } from '../scripts/tiny/skills.ts'
 import { environments, LEXICON, tinyChats, tinyEval, tinyPairs } from '../src/envs/index.ts'
 import { sharedFolder } from './shared.ts'
 
@@ -20,7 +20,8 @@ const tuning = SEEDS.flatMap((seed) => [
     [...prompt, ...chosen, ...rejected].map(({ content }) => content),
   ),
 ])
-const page = skillPages(1)
+const running = `${LEXICON['held-out'].join(' ')} blind kindness river `.repeat(9)
+const page = skillPages(1, [...LEXICON.train, ...wordPool([running])])
 const skills = Array.from({ length: 8000 }, (_, i) => page(i))
 const asked = SEEDS.flatMap((seed) => tinyEval(seed, 100))
 

@@ -1,6 +1,6 @@
 import { random } from '../../src/base/index.ts'
-import { type Draw, draws } from '../../src/envs/index.ts'
-import { echoRow, skillPages } from './skills.ts'
+import { type Draw, draws, LEXICON } from '../../src/envs/index.ts'
+import { echoRow, skillPages, wordPool } from './skills.ts'
 
 /** One document of the base model's training text. */
 export interface CorpusDocument {
@@ -14,7 +14,7 @@ export interface CorpusOptions {
   texts: readonly string[]
   /** Characters to yield in all, over all kinds. */
   characters: number
-  /** Share of the characters that is skill text, once the echoes are over (default 0.65). */
+  /** Share of the characters that is skill text, echoes aside (default 0.6). */
   skillShare?: number
   /** Characters of the echoes at the beginning (default 4 million, about 1.3 million tokens). */
   echoCharacters?: number
@@ -71,31 +71,38 @@ function echoPassage(draw: Draw, passage: string): string {
     .slice(0, ECHO)
 }
 
+/** Characters of echoes for each other character after the beginning: as many as keep copying general. */
+const LATER_ECHOES = 0.15
+
 /**
  * The documents that the base model is trained on, in order. First echoes alone, rows of words and of natural text said
  * again: until a model can copy it learns little from the rest. Then natural passages and skill pages, mixed so that after
- * every document the share of characters is as asked. Natural passages come again only after the last; skill pages never.
+ * every document the share of characters is as asked, and echoes between them. Natural passages come again only after the
+ * last; skill pages never.
  */
 export function* tinyCorpus(options: CorpusOptions): Generator<CorpusDocument> {
-  const { seed, texts, characters, skillShare = 0.65, echoCharacters = 4_000_000 } = options
+  const { seed, texts, characters, skillShare = 0.6, echoCharacters = 4_000_000 } = options
   const { train } = naturalPassages(seed, texts)
-  const at = draws(seed, 'tiny-echo')
-  let echoed = 0
-  for (let i = 0; echoed < echoCharacters; i++) {
-    const draw = at(i)
-    const text = draw.chance(0.5) && train.length > 0 ? echoPassage(draw, draw.pick(train)) : echoRow(draw)
-    echoed += text.length
-    yield { kind: 'echo', text }
+  const pool = [...LEXICON.train, ...wordPool(train)]
+  const drawEcho = draws(seed, 'tiny-echo')
+  const page = skillPages(seed, pool)
+  const given = { echo: 0, natural: 0, skill: 0 }
+  const count = { echo: 0, natural: 0, skill: 0 }
+  const echo = () => {
+    const draw = drawEcho(count.echo)
+    return draw.chance(0.5) && train.length > 0 ? echoPassage(draw, draw.pick(train)) : echoRow(draw, pool)
   }
-  const page = skillPages(seed)
-  const given = { natural: 0, skill: 0 }
-  let passage = 0
-  let drawn = 0
-  while (echoed + given.natural + given.skill < characters) {
-    const behind = given.skill <= skillShare * (given.natural + given.skill)
-    const kind = behind || train.length === 0 ? 'skill' : 'natural'
-    const text = kind === 'skill' ? page(drawn++) : train[passage++ % train.length]
+  while (given.echo + given.natural + given.skill < characters) {
+    const kind = nextKind()
+    const text = kind === 'echo' ? echo() : kind === 'skill' ? page(count.skill) : train[count.natural % train.length]
+    count[kind]++
     given[kind] += text.length
     yield { kind, text }
+  }
+
+  function nextKind(): CorpusDocument['kind'] {
+    const mixed = given.natural + given.skill
+    if (given.echo < echoCharacters + LATER_ECHOES * mixed) return 'echo'
+    return train.length === 0 || given.skill <= skillShare * mixed ? 'skill' : 'natural'
   }
 }

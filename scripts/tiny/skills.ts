@@ -12,11 +12,24 @@ function inventWord(draw: Draw): string {
   return heldOut.has(word) ? inventWord(draw) : word
 }
 
-/** Words for one document: mostly of the training lexicon, some invented. */
-function wordsFor(draw: Draw): string[] {
-  const known = draw.some(LEXICON.train, 30)
+/** Words for one document: of the training lexicon or of the pool, some of them invented. */
+function wordsFor(draw: Draw, pool: readonly string[]): string[] {
+  const known = draw.some(draw.chance(0.5) ? LEXICON.train : pool, 30)
   const share = draw.pick([0, 0, 0, 0, 0.1, 0.4])
   return known.map((word) => (draw.chance(share) ? inventWord(draw) : word))
+}
+
+/**
+ * The words of running text that lists of skill text are drawn from besides the training lexicon, so that its operations
+ * are learnt for words of all kinds: all in lower case that occur at least `least` times, but for the held-out ones.
+ */
+export function wordPool(texts: readonly string[], least = 5): string[] {
+  const counts = new Map<string, number>()
+  for (const text of texts) {
+    for (const [word] of text.matchAll(/(?<![\w'-])[a-z]{3,10}(?![\w'-])/g))
+      counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  return [...counts].flatMap(([word, count]) => (count >= least && !heldOut.has(word) ? [word] : [])).sort()
 }
 
 function fill(template: string, slots: Record<string, string | undefined>): string {
@@ -39,8 +52,8 @@ function worked(draw: Draw, family: number, words: string[], separator: string, 
 }
 
 /** Many operations, one line each: a page of a notebook in which every line has its own frame. */
-function mixedPage(draw: Draw): string[] {
-  const words = wordsFor(draw)
+function mixedPage(draw: Draw, pool: readonly string[]): string[] {
+  const words = wordsFor(draw, pool)
   return Array.from({ length: 4 + draw.below(6) }, () => {
     const family = draw.below(families.length)
     const line = { frame: draw.pick(FRAMES), noun: draw.pick(PHRASES[families[family].id]) }
@@ -49,8 +62,8 @@ function mixedPage(draw: Draw): string[] {
 }
 
 /** One operation in one frame, several times: the pattern can be read off the lines above. */
-function drillPage(draw: Draw): string[] {
-  const words = wordsFor(draw)
+function drillPage(draw: Draw, pool: readonly string[]): string[] {
+  const words = wordsFor(draw, pool)
   const family = draw.below(families.length)
   const line = { frame: draw.pick(FRAMES), noun: draw.pick(PHRASES[families[family].id]) }
   const separator = draw.pick(SEPARATORS)
@@ -58,8 +71,8 @@ function drillPage(draw: Draw): string[] {
 }
 
 /** One list, and several operations on it. */
-function studyPage(draw: Draw): string[] {
-  const words = draw.some(wordsFor(draw), 3 + draw.below(4))
+function studyPage(draw: Draw, pool: readonly string[]): string[] {
+  const words = draw.some(wordsFor(draw, pool), 3 + draw.below(4))
   const [name, other] = draw.some(NAMES, 2)
   const separator = draw.pick(SEPARATORS)
   const frame = draw.pick(FOLLOWING)
@@ -85,23 +98,23 @@ function studyPage(draw: Draw): string[] {
 }
 
 /** A short row of words, said two to five times: the plainest thing that there is to copy. */
-export function echoRow(draw: Draw): string {
-  const row = draw.some(wordsFor(draw), 2 + draw.below(7)).join(draw.pick(SEPARATORS))
+export function echoRow(draw: Draw, pool: readonly string[]): string {
+  const row = draw.some(wordsFor(draw, pool), 2 + draw.below(7)).join(draw.pick(SEPARATORS))
   const between = draw.pick(SEPARATORS)
   return Array(2 + draw.below(4))
     .fill(row)
     .join(between)
 }
 
-const echoRows = (draw: Draw) => [echoRow(draw), echoRow(draw)]
+const echoRows = (draw: Draw, pool: readonly string[]) => [echoRow(draw, pool), echoRow(draw, pool)]
 
 const PAGES = [mixedPage, mixedPage, mixedPage, drillPage, drillPage, studyPage, studyPage, echoRows]
 
-/** The `index`-th page of skill text: worked lines about words, with no request and no chat in them. */
-export function skillPages(seed: number): (index: number) => string {
+/** The `index`-th page of skill text: worked lines about words, with no request and no chat in them; `pool` adds words. */
+export function skillPages(seed: number, pool: readonly string[] = LEXICON.train): (index: number) => string {
   const at = draws(seed, 'tiny-skills')
   return (index) => {
     const draw = at(index)
-    return draw.pick(PAGES)(draw).join('\n')
+    return draw.pick(PAGES)(draw, pool).join('\n')
   }
 }
