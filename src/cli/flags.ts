@@ -55,8 +55,10 @@ const otherKeys = 'Keys (key=VALUE, also as a flag --in-words VALUE, or in the f
 
 /** Puts a verb's keys and the flags that all verbs share on a command. */
 export function addFlags(command: Command, verb: Verb): void {
-  for (const [key, schema] of Object.entries(verb.options.shape)) {
+  const { shape: schemas } = verb.options
+  for (const key of new Set([...verb.main, ...Object.keys(schemas)])) {
     if (key === verb.words) continue
+    const schema = schemas[key]
     const shape = shapeOf(schema)
     const placeholder = verb.placeholders?.[key] ?? shape.placeholder
     const flags = shape.kind === 'boolean' ? `--${kebab(key)}` : `--${kebab(key)} <${placeholder}>`

@@ -8,25 +8,29 @@ import type { Json, Outcome, Verb } from './verb.ts'
 import { groups, type VerbEntry, verbs } from './verbs.ts'
 
 /** Runs one command line and ends the process with its exit code: 0, 1 (a fault of hone), 2 (bad input), 130 (Ctrl-C). */
-export async function main(argv: readonly string[]): Promise<never> {
+export async function main(argv: readonly string[]): Promise<void> {
   ignoreClosedPipes()
   const signal = stopOnSignals()
   const options = { json: argv.includes('--json'), debug: argv.includes('--debug'), signal }
-  let exitCode = 0
-  let document: Json | null = null
+  const end = async (exitCode: number, document: Json | null) => {
+    if (options.json && document) await write(process.stdout, `${JSON.stringify(document)}\n`)
+    await Promise.all([write(process.stdout, ''), write(process.stderr, '')])
+    process.exit(exitCode)
+  }
+  const fail = (error: unknown) => {
+    const { lines, exitCode, document } = explain(error, options)
+    openTerminal({ ...options, quiet: true }).warn(lines.join('\n'))
+    return end(exitCode, document)
+  }
+  process.once('uncaughtException', fail)
+  // Only reached with `main` still waiting for something that can no longer come.
+  process.once('beforeExit', () => fail(new Error('the work came to a halt before its end')))
   try {
     const outcome = await dispatch(argv, signal)
-    exitCode = outcome?.exitCode ?? 0
-    document = outcome?.document ?? null
+    await end(outcome?.exitCode ?? 0, outcome?.document ?? null)
   } catch (error) {
-    const failure = explain(error, options)
-    openTerminal({ ...options, quiet: true }).warn(failure.lines.join('\n'))
-    exitCode = failure.exitCode
-    document = failure.document
+    await fail(error)
   }
-  if (options.json && document) await write(process.stdout, `${JSON.stringify(document)}\n`)
-  await Promise.all([write(process.stdout, ''), write(process.stderr, '')])
-  process.exit(exitCode)
 }
 
 /** Finds the verb, reads its options from flags, words and file, and runs it. Null where help was printed. */
@@ -42,7 +46,7 @@ async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<O
     const command = place(program, entry, commands)
     if (entry !== found || !verb) continue
     command.usage(`[options] ${verb.words ? `[${verb.placeholders?.[verb.words]}] ` : ''}[key=value…]`)
-    command.description(verb.summary).argument('[words...]', describeWords(verb))
+    command.description(verb.summary).argument('[words...]')
     command.addHelpText('after', `\nExample:\n${verb.example.map((line) => `  ${line}`).join('\n')}`)
     addFlags(command, verb)
     command.action((rest: string[], flags: Json) => {
@@ -99,9 +103,6 @@ function place(program: Command, { name, summary }: VerbEntry, commands: Command
   const group = program.commands.find((command) => command.name() === first) ?? add(program, first, groups[first])
   return add(group, second, summary)
 }
-
-const describeWords = (verb: Verb) =>
-  verb.words ? `${verb.placeholders?.[verb.words] ?? verb.words}, and key=value` : 'key=value, the same as --key value'
 
 function usage(
   error: CommanderError,

@@ -1,14 +1,17 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fakeLogprob, fakeModel } from '../../test/fake-engine.ts'
 import { chatml, fakeTokenizer } from '../../test/fake-text.ts'
+import { sharedFolder } from '../../test/shared.ts'
 import type { Row } from '../data/index.ts'
+import { openModel } from '../engine/index.ts'
 import { forwardRows, score } from './score.ts'
 
 const source = { file: 'texts.jsonl', line: 3 }
 const tokenizer = fakeTokenizer()
 const open = fakeModel({ tokenizer, template: chatml() })
-const one = async (row: Row, model = open) => (await score(model, [row])).rows[0]
+const one = async (row: Row, model: Parameters<typeof score>[0] = open) => (await score(model, [row])).rows[0]
 
 test('a text: every token after the beginning token has the log-prob of its own past', async () => {
   const { tokens, logprobs, sum, n } = await one({ kind: 'text', text: 'a cat', source })
@@ -98,4 +101,15 @@ test('a chat needs a template', async () => {
 test('a fired signal ends it', async () => {
   const rows: Row[] = [{ kind: 'text', text: 'a', source }]
   await expect(score(open, rows, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'E_ABORTED' })
+})
+
+const shared = sharedFolder()
+
+test.runIf(shared)('a pretrained model gives the log-probs that were computed for it elsewhere', async () => {
+  const folder = `${shared}/models/stories260K`
+  const { nll } = JSON.parse(readFileSync(`${folder}/golden.json`, 'utf8'))
+  await using model = await openModel(folder, { backend: 'reference' })
+  const { tokens, logprobs } = await one({ kind: 'text', text: nll.text, source }, model)
+  expect(tokens).toEqual(nll.ids)
+  for (const [i, value] of nll.nll_per_token.entries()) expect(logprobs[i + 1]).toBeCloseTo(-value, 5)
 })
