@@ -54,7 +54,7 @@ function showEvents(kind: string, { steps, epochs }: Length, terminal: Terminal)
   return (event) => {
     const now = platform().elapsed()
     if (event.type === 'warning') {
-      terminal.warn(`warning: ${event.message}${event.count ? ` (${event.count} times)` : ''}`)
+      terminal.warn(`warning: ${event.message}`)
       return
     }
     if (event.type === 'step' && !progress) {
