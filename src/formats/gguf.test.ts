@@ -65,6 +65,22 @@ test('what is written is read back, by us and by an independent reader', async (
   )
 })
 
+test('metadata longer than the buffers of writer and reader, at every alignment to their ends', async () => {
+  for (let extra = 0; extra < 16; extra++) {
+    const value = ['x'.repeat(extra), ...Array.from({ length: 400 }, (_, i) => `token ${i}`)]
+    const path = await write({ metadata: { k: { type: 'array', of: 'string', value } } })
+    expect((await openGguf(path)).metadata.get('k')!.value).toEqual(value)
+  }
+  const many = Array.from({ length: 120_000 }, (_, i) => `token ${i}`)
+  const path = await write({
+    metadata: { k: { type: 'array', of: 'string', value: many } },
+    tensors: tensors.slice(0, 1),
+  })
+  const file = await openGguf(path)
+  expect(file.metadata.get('k')!.value).toEqual(many)
+  expect(await readGgufTensor(file.tensors.get('blk.0.F32.weight')!)).toEqual(values)
+})
+
 describe('Q8_0', () => {
   const roundTrip = async (data: Float32Array) => {
     const path = await write({ tensors: [{ name: 'w', shape: [data.length], type: 'Q8_0', data: () => data }] })
