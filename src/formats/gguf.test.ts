@@ -68,7 +68,7 @@ test('what is written is read back, by us and by an independent reader', async (
 test('metadata longer than the buffers of writer and reader, at every alignment to their ends', async () => {
   for (let extra = 0; extra < 40; extra++) {
     const entries = Array.from({ length: 120 }, (_, i) => [
-      [`${'x'.repeat(extra)}${i}`, { type: 'u32', value: i }],
+      [`key ${'x'.repeat(extra)}${i}`, { type: 'u32', value: i }],
       [`list ${i}`, { type: 'array', of: 'i32', value: [i] }],
     ]).flat()
     const path = await write({ metadata: Object.fromEntries(entries) })
