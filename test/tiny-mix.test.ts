@@ -13,10 +13,16 @@ const corpus = (seed: number, characters = 400_000) => [
 ]
 
 describe('passages', () => {
-  test('hold every word of the text in order, none above the size but for a single paragraph', () => {
-    const cut = passages(`${novel}\n\n${'x'.repeat(5000)}\n\nThe end.`)
-    expect(cut.join(' ').split(/\s+/)).toEqual(`${novel} ${'x'.repeat(5000)} The end.`.split(/\s+/))
-    expect(cut.filter((passage) => passage.length > 1000)).toEqual(['x'.repeat(5000)])
+  test('hold every word of the text in order and stay small, whatever borders it has', () => {
+    const sentence = 'It rained all day. "Who knows?" she said! '
+    const texts = [novel, novel.replaceAll('\n\n', '\n'), sentence.repeat(300), 'word '.repeat(3000)]
+    for (const text of texts) {
+      const cut = passages(text)
+      expect(cut.join(' ').split(/\s+/)).toEqual(text.trim().split(/\s+/))
+      expect(Math.max(...cut.map((passage) => passage.length))).toBeLessThanOrEqual(900)
+    }
+    expect(passages(sentence.repeat(300)).every((passage) => /[.!?]"?$/.test(passage))).toBe(true)
+    expect(passages('x'.repeat(5000))).toEqual(['x'.repeat(5000)])
   })
 
   test('one in a hundred is held out, and in no training document', () => {

@@ -29,18 +29,28 @@ const ECHO = 400
 /** Every one of this many passages is kept out of training. */
 const HELD_OUT_EVERY = 100
 
-/** Cuts a text at paragraph borders into passages of at most `PASSAGE` characters (a longer paragraph stands alone). */
+/** Where a text may be cut, the best borders first: between paragraphs, lines, sentences, words. */
+const BORDERS = [/\n\s*\n/, /\n/, /(?<=[.!?]["')]?)\s+/, /\s+/]
+
+/** The parts of a text, each cut only where the better borders leave it longer than a passage. */
+function parts(text: string, level = 0): string[] {
+  return text.split(BORDERS[level]).flatMap((part) => {
+    const line = part.replace(/\s+/g, ' ').trim()
+    if (line === '') return []
+    return line.length <= PASSAGE || level === BORDERS.length - 1 ? [line] : parts(part, level + 1)
+  })
+}
+
+/** Cuts a text into passages of at most `PASSAGE` characters, all its words in order. */
 export function passages(text: string): string[] {
   const cut: string[] = []
   let open = ''
-  for (const paragraph of text.split(/\n\s*\n/)) {
-    const line = paragraph.replace(/\s+/g, ' ').trim()
-    if (line === '') continue
-    if (open !== '' && open.length + line.length > PASSAGE) {
+  for (const part of parts(text)) {
+    if (open !== '' && open.length + part.length >= PASSAGE) {
       cut.push(open)
       open = ''
     }
-    open = open === '' ? line : `${open}\n${line}`
+    open = open === '' ? part : `${open}\n${part}`
   }
   if (open !== '') cut.push(open)
   return cut
