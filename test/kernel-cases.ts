@@ -25,12 +25,24 @@ export function draws(seed: number) {
   let count = 0
   const below = (n: number) => source.below(n, count++)
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]
-  const normals = (n: number, scale = 1) => f32(Float32Array.from({ length: n }, () => scale * source.normal(count++)))
+  // Four bytes added are near enough to normal, and a draw gives four words.
+  const normals = (n: number, scale = 1) => {
+    const values = new Float32Array(n)
+    for (let i = 0; i < n; i += 4) {
+      const words = source.words(count++)
+      for (let j = 0; j < 4 && i + j < n; j++) {
+        const word = words[j]
+        const bytes = (word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24)
+        values[i + j] = (scale * (bytes - 510)) / 147.8
+      }
+    }
+    return f32(values)
+  }
   return {
     below,
     pick,
     normals,
-    positive: (n: number) => f32(Float32Array.from({ length: n }, () => 0.1 + Math.abs(source.normal(count++)))),
+    positive: (n: number) => f32((normals(n).values as Float32Array).map((x) => 0.1 + Math.abs(x))),
     ids: (n: number, bound: number) => i32(Int32Array.from({ length: n }, () => below(bound))),
     /** A weight in any storage type. */
     weights(n: number, dtype: DType = pick(['f32', 'bf16', 'f16']), scale = 1): CaseBuffer {

@@ -33,6 +33,9 @@ interface Layout {
   numbers: readonly string[]
 }
 
+/** Where this process found its kernels; looked up once, since that starts the compiler to ask its version. */
+let built: Promise<string> | null = null
+
 /**
  * Opens the native CPU backend; the first time on a machine its kernels are compiled. Several may be open at once.
  *
@@ -40,7 +43,13 @@ interface Layout {
  */
 export async function openCpuBackend(options: CpuOptions = {}): Promise<Backend> {
   const threads = threadCount(options.threads)
-  const native = loadNative(await buildNative(options.onProgress))
+  built ??= buildNative(options.onProgress)
+  const native = loadNative(
+    await built.catch((error) => {
+      built = null
+      throw error
+    }),
+  )
   const isa = options.isa ?? platform().env('HONE_ISA') ?? native.isas[0]
   if (!native.isas.includes(isa)) {
     throw new HoneError(

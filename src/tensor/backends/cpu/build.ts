@@ -93,23 +93,29 @@ async function compile(root: string, sources: Source[], compiler: Compiler, fold
           flags: [...kernelFlags, `-DHONE_ISA=${isa}`, ...flags],
         }))
       })
-    const log = joinPath(`${folder}.log`)
+    const log = `${folder}.log`
     // The long ones first, so that no processor waits for them at the end.
     const weight = ({ source }: Unit) => sources.find(({ path }) => path === source)!.text.length
     const queue = units.toSorted((a, b) => weight(b) - weight(a))
     const worker = async () => {
       for (let unit = queue.shift(); unit; unit = queue.shift()) {
         const args = [...commonFlags, ...unit.flags, '-c', joinPath(root, unit.source), '-o', unit.object]
-        await invoke(compiler, args, unit.source, log)
+        await invoke(compiler, args, unit.source, log).catch((error) => {
+          queue.length = 0
+          throw error
+        })
       }
     }
-    await Promise.all(Array.from({ length: Math.max(1, platform().cpuCount) }, worker))
+    // All of them end before the folder goes away under one that still writes.
+    const outcomes = await Promise.allSettled(Array.from({ length: Math.max(1, platform().cpuCount) }, worker))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
     const shared = platform().name === 'darwin' ? ['-shared', '-undefined', 'dynamic_lookup'] : ['-shared']
     const output = joinPath(temporary, 'hone.node')
     const objects = units.map(({ object }) => object)
     await invoke(compiler, [...shared, '-pthread', ...objects, '-o', output], 'the library', log)
     for (const object of objects) await platform().remove(object)
-    await platform().rename(temporary, folder)
+    // Only after a lock was taken over can another have been as quick; then its build is as good.
+    if (!(await platform().stat(folder))) await platform().rename(temporary, folder)
   } finally {
     await platform().remove(temporary)
   }

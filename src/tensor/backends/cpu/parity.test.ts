@@ -34,8 +34,12 @@ function error(got: ArrayLike<number>, want: ArrayLike<number>): number {
   return worst / most
 }
 
+/** The reference's answers, formed once for all instruction sets. */
+const answers = new Map<string, Promise<Record<string, Values>>>()
+
 async function compare(backend: Backend, made: KernelCase) {
-  const [got, want] = [await runCase(backend, made), await runCase(reference, made)]
+  if (!answers.has(made.label)) answers.set(made.label, runCase(reference, made))
+  const [got, want] = [await runCase(backend, made), await answers.get(made.label)!]
   for (const [name, allowed] of Object.entries(made.outputs)) {
     const { dtype } = made.buffers[name]!
     const off = error(asNumbers(got[name], dtype), asNumbers(want[name], dtype))
@@ -58,11 +62,11 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
   '%s agrees with the f64 reference',
   (_, backend) => {
     test.each(Object.keys(caseMakers) as KernelName[])('%s', async (kernel) => {
-      for (let seed = 0; seed < 40; seed++) await compare(backend, makeCase(kernel, seed))
+      for (let seed = 0; seed < 30; seed++) await compare(backend, makeCase(kernel, seed))
     })
 
     test('attentionGrad, from its own forward pass', async () => {
-      for (let seed = 0; seed < 40; seed++) {
+      for (let seed = 0; seed < 30; seed++) {
         const forward = makeCase('attention', seed)
         const { y, lse } = await runCase(reference, forward)
         const d = draws(seed + 1000)
@@ -94,7 +98,7 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
     })
 
     test('logprobsGrad, from its own forward pass', async () => {
-      for (let seed = 0; seed < 40; seed++) {
+      for (let seed = 0; seed < 30; seed++) {
         const forward = makeCase('logprobs', seed)
         const { lse } = await runCase(reference, forward)
         const d = draws(seed + 1000)
@@ -106,7 +110,7 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
           dx: d.normals(x.values.length),
           dw: d.pick([null, d.normals(w.values.length)]),
         }
-        const numbers = { ...forward.numbers, accumulate: d.below(2) }
+        const numbers: Record<string, number> = { ...forward.numbers, accumulate: d.below(2) }
         // With bf16 products the gradient of the logits is rounded too, which the reference does not do.
         const allowed = numbers.precision === 1 ? 2e-2 : 3e-5
         const outputs: Record<string, number> = buffers.dw ? { dx: allowed, dw: allowed } : { dx: allowed }
