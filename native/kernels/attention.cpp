@@ -20,7 +20,7 @@ constexpr int64_t tileRows = 4 * MR;
 
 /** acc[r] += Σ p[r, j] · values[j] for j in [from, to), in order, for R rows. */
 template <int R, int V>
-HONE_INLINE void addValuesPart(float* acc, const float* p, const float* values, int64_t padded, int64_t e, int64_t from,
+HONE_INLINE void addValuesPart(float* acc, const float* p, const float* const* values, int64_t padded, int64_t e, int64_t from,
                                int64_t to) {
   F sum[R][V];
 #pragma GCC unroll 4
@@ -30,7 +30,7 @@ HONE_INLINE void addValuesPart(float* acc, const float* p, const float* values, 
   for (int64_t j = from; j < to; j++) {
     F value[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; v++) value[v] = load(values + j * padded + e + v * W);
+    for (int v = 0; v < V; v++) value[v] = load(values[j] + e + v * W);
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
       F weight = splat(p[r * blockKeys + j]);
@@ -45,7 +45,7 @@ HONE_INLINE void addValuesPart(float* acc, const float* p, const float* values, 
 }
 
 template <int R>
-static void addValues(float* acc, const float* p, const float* values, int64_t padded, int64_t from, int64_t to) {
+static void addValues(float* acc, const float* p, const float* const* values, int64_t padded, int64_t from, int64_t to) {
   if (from >= to) return;
   int64_t e = 0;
   for (; e + 4 * W <= padded; e += 4 * W) addValuesPart<R, 4>(acc, p, values, padded, e, from, to);
@@ -59,34 +59,45 @@ struct Range {
 
 /** The state of one worker's tile: everything a row carries from block to block. */
 struct Tile {
-  float *queries, *panels, *keys, *across, *values, *scores, *acc, *most, *sum;
+  float *queries, *panels, *across, *values, *scores, *acc, *most, *sum, *base, *rescale;
+  const float** valueRows;  // [blockKeys]
   Range* seen;
 };
 
-/** Turns a row of dots into weights relative to the running maximum and rescales what was summed before. */
-HONE_INLINE void softmaxStep(const AttentionShape& s, const Tile& t, int64_t row) {
-  constexpr int vectors = (int)(blockKeys / W);
+constexpr int blockVectors = (int)(blockKeys / W);
+
+/** Scales and caps a row of dots, −∞ where not seen, and finds the maximum so far: what exponents are taken from. */
+HONE_INLINE void scoreStep(const AttentionShape& s, const Tile& t, int64_t row) {
   float* line = t.scores + row * blockKeys;
   const Range seen = t.seen[row];
   const F lowest = splat(-__builtin_inff());
-  F top = lowest, score[vectors];
-  for (int v = 0; v < vectors; v++) {
-    score[v] = select(seenLanes(v * W, seen.from, seen.to), capScore(s, load(line + v * W), nullptr), lowest);
-    top = larger(score[v], top);
+  F top = lowest;
+  for (int v = 0; v < blockVectors; v++) {
+    F score = capScore(s, load(line + v * W), nullptr);
+    if (seen.from > 0 || seen.to < blockKeys) score = select(seenLanes(v * W, seen.from, seen.to), score, lowest);
+    store(line + v * W, score);
+    top = larger(score, top);
   }
   const float before = t.most[row], blockMost = maxLanes(top), now = blockMost > before ? blockMost : before;
-  const float base = now == -__builtin_inff() ? 0.0f : now;
+  // Where all is −∞ so far, ∞ − ∞ must not arise.
+  t.base[row] = now == -__builtin_inff() ? 0.0f : now;
+  t.rescale[row] = before - t.base[row];
+  t.most[row] = now;
+}
+
+/** Turns the scores into weights and rescales what was summed before. */
+HONE_INLINE void weightStep(const AttentionShape& s, const Tile& t, int64_t row) {
+  float *line = t.scores + row * blockKeys, *acc = t.acc + row * s.padded;
+  const float base = t.base[row], rescale = t.rescale[row];
   F sum = zero();
-  for (int v = 0; v < vectors; v++) {
-    F weight = exp(score[v] - base);
+  for (int v = 0; v < blockVectors; v++) {
+    F weight = exp(load(line + v * W) - base);
     sum = sum + weight;
     store(line + v * W, weight);
   }
-  const float rescale = exp1(before - base);
   t.sum[row] = t.sum[row] * rescale + sumLanes(sum);
-  t.most[row] = now;
   if (rescale != 1.0f)
-    for (int64_t e = 0; e < s.padded; e += W) store(t.acc + row * s.padded + e, load(t.acc + row * s.padded + e) * rescale);
+    for (int64_t e = 0; e < s.padded; e += W) store(acc + e, load(acc + e) * rescale);
 }
 
 /** Adds the block's values to `count` ≤ rowsTogether rows: what all of them see together, the rest row by row. */
@@ -100,11 +111,11 @@ void addBlock(const AttentionShape& s, const Tile& t, int64_t row, int64_t count
   const bool together = count == rowsTogether && all.from < all.to;
   for (int64_t r = 0; r < count; r++) {
     const Range seen = t.seen[row + r];
-    addValues<1>(acc + r * s.padded, p + r * blockKeys, t.values, s.padded, seen.from, together ? all.from : seen.to);
+    addValues<1>(acc + r * s.padded, p + r * blockKeys, t.valueRows, s.padded, seen.from, together ? all.from : seen.to);
   }
   if (!together) return;
-  addValues<rowsTogether>(acc, p, t.values, s.padded, all.from, all.to);
-  for (int64_t r = 0; r < count; r++) addValues<1>(acc + r * s.padded, p + r * blockKeys, t.values, s.padded, all.to, t.seen[row + r].to);
+  addValues<rowsTogether>(acc, p, t.valueRows, s.padded, all.from, all.to);
+  for (int64_t r = 0; r < count; r++) addValues<1>(acc + r * s.padded, p + r * blockKeys, t.valueRows, s.padded, all.to, t.seen[row + r].to);
 }
 
 struct Task {
@@ -134,7 +145,7 @@ void kernels::attention(const Run& run) {
     for (int64_t first = (segmentAt(s, i).count - 1) / queries * queries; first >= 0 && segmentAt(s, i).count > 0; first -= queries)
       for (int64_t g = 0; g < s.keyHeads; g++) tasks[at++] = {(int32_t)i, (int32_t)g, first};
 
-  const int64_t perWorker = roundUp(rowsMost * s.padded * 2 + rowsPadded * (s.width + blockKeys + 6) + blockKeys * s.padded * 2 + blockKeys * s.width + 64, 16);
+  const int64_t perWorker = roundUp(rowsMost * s.padded * 2 + rowsPadded * (s.width + blockKeys + 8) + blockKeys * (s.padded + s.width + 2), 16);
   float* space = run.scratch(perWorker * run.threads());
 
   run.parallel(taskCount, work, [&](int64_t index, int worker) {
@@ -148,7 +159,6 @@ void kernels::attention(const Run& run) {
       at += floats;
       return here;
     };
-    t.keys = take(blockKeys * s.padded);
     t.values = take(blockKeys * s.padded);
     t.queries = take(rowsMost * s.padded);
     t.acc = take(rowsMost * s.padded);
@@ -157,7 +167,10 @@ void kernels::attention(const Run& run) {
     t.scores = take(rowsPadded * blockKeys);
     t.most = take(rowsPadded);
     t.sum = take(rowsPadded);
+    t.base = take(rowsPadded);
+    t.rescale = take(rowsPadded);
     t.seen = (Range*)take(rowsPadded * 4);
+    t.valueRows = (const float**)take(blockKeys * 2);
 
     // Row r of the tile is query r / group of the tile, head r mod group of the key head's group.
     for (int64_t i = 0; i < count; i++)
@@ -175,9 +188,11 @@ void kernels::attention(const Run& run) {
       const int64_t keys = least(blockKeys, segment.pathLength() - block);
       int32_t keyRows[blockKeys];
       pathRows(segment, block, keys, keyRows);
-      gatherKeys(s, k, task.keyHead, keyRows, keys, t.keys);
-      gatherKeys(s, v, task.keyHead, keyRows, keys, t.values);
-      keysAcross(s, t.keys, t.across);
+      keysAcross(s, k, task.keyHead, keyRows, keys, t.across);
+      // Many rows read the values again and again, so they lie better together; a few take them where they are.
+      const bool inPlace = rows <= 2 * rowsTogether && s.padded == s.width;
+      if (!inPlace) gatherKeys(s, v, task.keyHead, keyRows, keys, t.values);
+      for (int64_t j = 0; j < keys; j++) t.valueRows[j] = inPlace ? keyAt(s, v, task.keyHead, keyRows[j]) : t.values + j * s.padded;
       // Rows see a block from some row on; with a window, up to some row.
       int64_t first = rows, last = 0;
       for (int64_t r = 0; r < rows; r++) {
@@ -188,7 +203,10 @@ void kernels::attention(const Run& run) {
       }
       for (int64_t r = first / MR * MR; r < last; r += MR)
         scoreRows(s, t.panels + r * s.width, t.across, least(MR, rows - r), t.scores + r * blockKeys);
-      for (int64_t r = first; r < last; r++) softmaxStep(s, t, r);
+      for (int64_t r = first; r < last; r++) scoreStep(s, t, r);
+      // The factors of all rows at once: an exponential costs as much for one as for a vector.
+      eachVector(last - first, [&](int64_t r, int64_t n) { put(t.rescale + first + r, exp(get(t.rescale + first + r, n)), n); });
+      for (int64_t r = first; r < last; r++) weightStep(s, t, r);
       for (int64_t r = first; r < last; r += rowsTogether) addBlock(s, t, r, least(rowsTogether, last - r));
     }
 

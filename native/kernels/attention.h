@@ -65,6 +65,11 @@ HONE_INLINE void pathRows(const Segment& segment, int64_t from, int64_t n, int32
   }
 }
 
+/** Where one key head's row lies. */
+HONE_INLINE const float* keyAt(const AttentionShape& s, const float* from, int64_t keyHead, int32_t row) {
+  return from + (row * s.keyHeads + keyHead) * s.width;
+}
+
 /** to[j, 0 … padded) = row rows[j] of one key head, zeros behind its width; rows from `n` on become zero. */
 HONE_INLINE void gatherKeys(const AttentionShape& s, const float* from, int64_t keyHead, const int32_t* rows, int64_t n,
                             float* to) {
@@ -72,16 +77,27 @@ HONE_INLINE void gatherKeys(const AttentionShape& s, const float* from, int64_t 
     float* line = to + j * s.padded;
     int64_t filled = 0;
     if (j < n) {
-      memcpy(line, from + (rows[j] * s.keyHeads + keyHead) * s.width, (size_t)s.width * 4);
+      memcpy(line, keyAt(s, from, keyHead, rows[j]), (size_t)s.width * 4);
       filled = s.width;
     }
     memset(line + filled, 0, (size_t)(s.padded - filled) * 4);
   }
 }
 
-/** [keys, width] → [width, keys]: keys across the lanes, for scores. */
-HONE_INLINE void keysAcross(const AttentionShape& s, const float* keys, float* across) {
-  packPanel<blockKeys, Format::floats, SourceF32>({keys, F32, s.padded, false}, 0, blockKeys, 0, s.width, across);
+/** Rows of one key head, wherever they lie, to [width, keys]: keys across the lanes, for scores. */
+HONE_INLINE void keysAcross(const AttentionShape& s, const float* from, int64_t keyHead, const int32_t* rows, int64_t n,
+                            float* across) {
+  for (int64_t j = 0; j < blockKeys; j += W) {
+    const float* line[W];
+    for (int64_t i = 0; i < W; i++) line[i] = j + i < n ? keyAt(s, from, keyHead, rows[j + i]) : nullptr;
+    for (int64_t e = 0; e < s.width; e += W) {
+      F block[W];
+      const int64_t lanes = least(W, s.width - e);
+      for (int i = 0; i < W; i++) block[i] = line[i] ? get(line[i] + e, lanes) : zero();
+      transpose(block);
+      for (int64_t i = 0; i < lanes; i++) store(across + (e + i) * blockKeys + j, block[i]);
+    }
+  }
 }
 
 /** scores[i, j] of up to MR rows in a panel [width, MR] with a block [width, keys]. */

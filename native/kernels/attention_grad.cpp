@@ -67,7 +67,7 @@ struct Space {
   float *q, *dy, *dq;            // [rows, padded]
   float *qPanels, *dyPanels;     // panels [width, MR]
   float *lse, *delta;            // [rows]
-  float *keys, *values;          // [blockKeys, padded]
+  float *keys;                   // [blockKeys, padded]
   float *keysAcross, *valuesAcross;
   float *dKeys, *dValues;        // [blockKeys, padded]
   float *weights, *dScores;      // [tileRows, blockKeys]
@@ -85,7 +85,7 @@ int64_t layOut(Space& at, float* base, const AttentionShape& s, int64_t rows) {
   for (float** to : {&at.q, &at.dy, &at.dq}) *to = take(padded * s.padded);
   for (float** to : {&at.qPanels, &at.dyPanels}) *to = take(padded * s.width);
   for (float** to : {&at.lse, &at.delta}) *to = take(padded);
-  for (float** to : {&at.keys, &at.values, &at.dKeys, &at.dValues}) *to = take(blockKeys * s.padded);
+  for (float** to : {&at.keys, &at.dKeys, &at.dValues}) *to = take(blockKeys * s.padded);
   for (float** to : {&at.keysAcross, &at.valuesAcross}) *to = take(blockKeys * s.width);
   for (float** to : {&at.weights, &at.dScores, &at.dPanels}) *to = take((tileRows + 1) * blockKeys);
   return ((int64_t)(intptr_t)next - start) / 4;
@@ -146,9 +146,8 @@ void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segme
     int32_t keyRows[blockKeys];
     pathRows(segment, block, keys, keyRows);
     gatherKeys(s, b.k, keyHead, keyRows, keys, m.keys);
-    gatherKeys(s, b.v, keyHead, keyRows, keys, m.values);
-    keysAcross(s, m.keys, m.keysAcross);
-    keysAcross(s, m.values, m.valuesAcross);
+    keysAcross(s, b.k, keyHead, keyRows, keys, m.keysAcross);
+    keysAcross(s, b.v, keyHead, keyRows, keys, m.valuesAcross);
     memset(m.dKeys, 0, (size_t)(blockKeys * s.padded) * 4);
     memset(m.dValues, 0, (size_t)(blockKeys * s.padded) * 4);
     // Queries that see the block: from its own first position on, with a window up to where its last key falls out.

@@ -111,20 +111,35 @@ HONE_INLINE F larger(F a, F b) { return a > b ? a : b; }
 HONE_INLINE F smaller(F a, F b) { return a < b ? a : b; }
 HONE_INLINE F magnitude(F v) { return (F)((I)v & 0x7fffffff); }
 
-/** The sum of the lanes, always by the same tree: halves onto each other. */
+/** Combines the lanes by a tree: the upper half onto the lower, until one is left. */
+template <class Join>
+HONE_INLINE float acrossLanes(F v, Join join) {
+#if defined(__AVX512F__)
+  typedef float Half __attribute__((vector_size(32)));
+  Half h = join((Half)_mm512_castps512_ps256((__m512)v), (Half)_mm512_extractf32x8_ps((__m512)v, 1));
+#elif defined(__AVX2__)
+  auto h = v;
+#endif
+#if defined(__AVX2__)
+  typedef float Quarter __attribute__((vector_size(16)));
+  Quarter q = join((Quarter)_mm256_castps256_ps128((__m256)h), (Quarter)_mm256_extractf128_ps((__m256)h, 1));
+#else
+  auto q = v;
+#endif
+#if defined(__x86_64__)
+  q = join(q, (decltype(q))_mm_movehl_ps((__m128)q, (__m128)q));
+  q = join(q, (decltype(q))_mm_shuffle_ps((__m128)q, (__m128)q, 1));
+  return q[0];
+#else
+  q = join(q, decltype(q){q[2], q[3], q[2], q[3]});
+  return join(q, decltype(q){q[1], q[1], q[1], q[1]})[0];
+#endif
+}
 HONE_INLINE float sumLanes(F v) {
-  float t[W];
-  store(t, v);
-  for (int half = W / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) t[i] = t[i] + t[i + half];
-  return t[0];
+  return acrossLanes(v, [](auto a, auto b) { return a + b; });
 }
 HONE_INLINE float maxLanes(F v) {
-  float t[W];
-  store(t, v);
-  for (int half = W / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) t[i] = t[i] > t[i + half] ? t[i] : t[i + half];
-  return t[0];
+  return acrossLanes(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 /** 0, 1, 2, … */
