@@ -33,15 +33,14 @@ export const PHRASES: Record<string, string[]> = {
     'after {a}',
     'the word that comes next after {a}',
   ],
-  before: [
-    'the word before {a}',
-    'the one before {a}',
-    'the item before {a}',
-    'the one that comes before {a}',
-    'the word just before {a}',
-    'the word right before {a}',
-    'before {a}',
-    'the word that stands before {a}',
+  ends: [
+    'the first and the last word',
+    'both ends',
+    'the two ends',
+    'the first word and the last one',
+    'the words at the ends',
+    'first and last',
+    'the first item and the last item',
   ],
   copy: [
     'the same list',
@@ -63,15 +62,6 @@ export const PHRASES: Record<string, string[]> = {
     'the list from back to front',
     'backwards',
     'the list turned around',
-  ],
-  swap: [
-    'the list with the ends swapped',
-    'the list with the first and last words swapped',
-    'the list with its ends exchanged',
-    'the words with the first and last items in exchange',
-    'the list with the two ends switched',
-    'ends swapped',
-    'the list with the first word and the last one traded',
   ],
   join: [
     'the words joined with and',
@@ -102,25 +92,6 @@ export const PHRASES: Record<string, string[]> = {
     'how many there are',
     'how many words the list has',
   ],
-  remove: [
-    'the list without {a}',
-    'the words without {a}',
-    'all words but {a}',
-    'the list with {a} removed',
-    'the list with {a} left out',
-    'the list after dropping {a}',
-    'without {a}',
-    'what is left when {a} is taken out',
-  ],
-  replace: [
-    'the list with {b} in place of {a}',
-    'the list with {b} instead of {a}',
-    'the list with {a} changed to {b}',
-    'the words with {a} replaced by {b}',
-    'the list with {a} turned into {b}',
-    '{b} for {a}',
-    'the words with {b} instead of {a}',
-  ],
   append: [
     'the list with {a} at the end',
     'the list with {a} added',
@@ -129,6 +100,15 @@ export const PHRASES: Record<string, string[]> = {
     'the list extended with {a}',
     'the words with {a} appended',
     'with {a} added',
+  ],
+  prepend: [
+    'the list with {a} at the start',
+    'the list with {a} before it',
+    '{a} and then the words',
+    'the list with {a} put first',
+    'the list with {a} in front',
+    'the words after {a} as the first',
+    'with {a} in front',
   ],
   lookup: [
     'the word for {a}',
@@ -148,15 +128,6 @@ export const PHRASES: Record<string, string[]> = {
     'the one that is there two times',
     'twice',
     'the word that occurs two times',
-  ],
-  contains: [
-    'whether {a} is in the list',
-    'whether {a} is there',
-    'if the list has {a}',
-    'if {a} is one of the words',
-    '{a} in the list',
-    'is {a} in it',
-    '{a} there',
   ],
 }
 
@@ -178,6 +149,18 @@ export const FRAMES = [
   'given: {list}; {noun}: {answer}',
   '{name} asked for {noun} when the words were {list}. It was {answer}.',
   'table: {list}. {noun}: {answer}.',
+]
+
+/** Frames of stories in which someone is asked to do something: `{ask}` is a request of tuning, never one held out. */
+export const REQUESTS = [
+  '{name} told {other} to {ask} when the list was {list}. {other} said: {answer}.',
+  '{name} wanted {other} to {ask}: {list}. So {other} said: {answer}.',
+  '{other} had to {ask}, with {list} before him, and wrote {answer}.',
+  '{list}. {other} was asked to {ask}. It was {answer}.',
+  'For {list}, to {ask} is to say {answer}.',
+  'to {ask} | {list} | {answer}',
+  '{name} spoke: {list}. And then: {ask}! {other} spoke: {answer}.',
+  '{name} to {other}: {ask}, from {list}. {other} to {name}: {answer}.',
 ]
 
 /** Frames of further questions about a list that stands above. */

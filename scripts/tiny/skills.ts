@@ -1,5 +1,5 @@
-import { type Draw, draws, families, LEXICON } from '../../src/envs/index.ts'
-import { FOLLOWING, FRAMES, NAMES, ONSETS, PHRASES, RIMES } from './phrases.ts'
+import { type Draw, draws, families, LEXICON, trainAsks } from '../../src/envs/index.ts'
+import { FOLLOWING, FRAMES, NAMES, ONSETS, PHRASES, REQUESTS, RIMES } from './phrases.ts'
 
 /** How the members of a list are kept apart in a document. */
 const SEPARATORS = [', ', ', ', ', ', ', ', ' ', ' ; ', ' - ', ' / ']
@@ -48,7 +48,13 @@ function worked(draw: Draw, family: number, words: string[], separator: string, 
   const [name, other] = draw.some(NAMES, 2)
   const list = drawn.list.replaceAll(', ', separator)
   const answer = drawn.answer.replaceAll(', ', separator)
-  return fill(line.frame, { list, noun, answer, name, other })
+  return fill(line.frame, { list, noun, ask: noun, answer, name, other })
+}
+
+/** A frame with a phrase for it: of a statement, or of a story about a request. */
+function newLine(draw: Draw, family: number): Line {
+  if (draw.chance(0.4)) return { frame: draw.pick(REQUESTS), noun: draw.pick(trainAsks(families[family])) }
+  return { frame: draw.pick(FRAMES), noun: draw.pick(PHRASES[families[family].id]) }
 }
 
 /** Many operations, one line each: a page of a notebook in which every line has its own frame. */
@@ -56,8 +62,7 @@ function mixedPage(draw: Draw, pool: readonly string[]): string[] {
   const words = wordsFor(draw, pool)
   return Array.from({ length: 4 + draw.below(6) }, () => {
     const family = draw.below(families.length)
-    const line = { frame: draw.pick(FRAMES), noun: draw.pick(PHRASES[families[family].id]) }
-    return worked(draw, family, words, draw.pick(SEPARATORS), line)
+    return worked(draw, family, words, draw.pick(SEPARATORS), newLine(draw, family))
   })
 }
 
@@ -65,7 +70,7 @@ function mixedPage(draw: Draw, pool: readonly string[]): string[] {
 function drillPage(draw: Draw, pool: readonly string[]): string[] {
   const words = wordsFor(draw, pool)
   const family = draw.below(families.length)
-  const line = { frame: draw.pick(FRAMES), noun: draw.pick(PHRASES[families[family].id]) }
+  const line = newLine(draw, family)
   const separator = draw.pick(SEPARATORS)
   return Array.from({ length: 4 + draw.below(5) }, () => worked(draw, family, words, separator, line))
 }
@@ -83,11 +88,10 @@ function studyPage(draw: Draw, pool: readonly string[]): string[] {
     first: { answer: words[0] },
     last: { answer: words[words.length - 1] },
     after: { a: words[asked], answer: words[asked + 1] },
-    before: { a: words[asked + 1], answer: words[asked] },
+    ends: { answer: `${words[0]}${separator}${words[words.length - 1]}` },
     copy: { answer: list },
     reverse: { answer: words.toReversed().join(separator) },
     join: { answer: words.join(' and ') },
-    remove: { a: words[asked], answer: words.filter((_, i) => i !== asked).join(separator) },
   }
   const chosen = draw.some(Object.keys(values), 3 + draw.below(4))
   const lines = chosen.map((id) => {
@@ -108,7 +112,7 @@ export function echoRow(draw: Draw, pool: readonly string[]): string {
 
 const echoRows = (draw: Draw, pool: readonly string[]) => [echoRow(draw, pool), echoRow(draw, pool)]
 
-const PAGES = [mixedPage, mixedPage, mixedPage, drillPage, drillPage, studyPage, studyPage, echoRows]
+const PAGES = [mixedPage, mixedPage, mixedPage, mixedPage, drillPage, studyPage, studyPage, echoRows]
 
 /** The `index`-th page of skill text: worked lines about words, with no request and no chat in them; `pool` adds words. */
 export function skillPages(seed: number, pool: readonly string[] = LEXICON.train): (index: number) => string {

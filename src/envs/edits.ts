@@ -1,93 +1,70 @@
-import type { Family } from './family.ts'
+import { combine, type Family } from './family.ts'
 import { wordList } from './positions.ts'
 
-export const remove: Family = {
-  id: 'remove',
-  summary: 'the list without a word',
-  asks: {
-    train: [
-      'remove {a}',
-      'leave out {a}',
-      'write the list without {a}',
-      'say all the words but {a}',
-      'drop {a} from the list',
-      'take {a} out of the list',
-      'give me the list without {a}',
-      'remove the word {a}',
-      'say the words without {a}',
-      'drop the word {a}',
-    ],
-    heldOut: [
-      'leave out the word {a}',
-      'remove {a} from the words',
-      'write all the words but {a}',
-      'drop {a} out of it',
-    ],
-  },
-  draw(draw, lexicon) {
-    const words = wordList(draw, lexicon, 3, 5)
-    const gone = draw.pick(words)
-    const kept = words.filter((word) => word !== gone)
-    return { list: words.join(', '), a: gone, answer: kept.join(', '), args: words }
-  },
+/** A family whose answer is the list and one word more. */
+function extend(
+  id: string,
+  summary: string,
+  rule: (words: string[], fresh: string) => string[],
+  asks: Family['asks'],
+): Family {
+  return {
+    id,
+    summary,
+    asks,
+    draw(draw, lexicon) {
+      const [fresh, ...words] = wordList(draw, lexicon, 3, 4)
+      const answer = rule(words, fresh).join(', ')
+      return { list: words.join(', '), a: fresh, answer, args: [...words, fresh] }
+    },
+  }
 }
 
-export const replace: Family = {
-  id: 'replace',
-  summary: 'the list with one word in place of another',
-  asks: {
-    train: [
-      'replace {a} with {b}',
-      'put {b} in place of {a}',
-      'change {a} to {b}',
-      'use {b} instead of {a}',
-      'write the list with {b} in place of {a}',
-      'turn {a} into {b}',
-      'say the list with {b} instead of {a}',
-      'replace the word {a} by {b}',
-      'change the word {a} into {b}',
-      'give the list with {a} changed to {b}',
-    ],
-    heldOut: [
-      'replace {a} by the word {b}',
-      'write {b} instead of {a}',
-      'change {a} into the word {b}',
-      'say {b} in place of {a}',
-    ],
-  },
-  draw(draw, lexicon) {
-    const [fresh, ...words] = wordList(draw, lexicon, 4, 5)
-    const old = draw.pick(words)
-    const answer = words.map((word) => (word === old ? fresh : word))
-    return { list: words.join(', '), a: old, b: fresh, answer: answer.join(', '), args: [...words, fresh] }
-  },
-}
+const ADD = ['add', 'put', 'write', 'place', 'say']
 
-export const append: Family = {
-  id: 'append',
-  summary: 'the list with a word more at its end',
-  asks: {
+export const append = extend('append', 'the list with a word more at its end', (words, fresh) => [...words, fresh], {
+  train: [
+    ...combine(ADD, [
+      '{a} at the end',
+      'the word {a} at the end',
+      '{a} after the words',
+      '{a} at the end of the list',
+      '{a} after the list',
+      '{a} last',
+      '{a} behind the list',
+    ]),
+    ...combine(['append'], ['{a}', 'the word {a}', '{a} to the list', 'the word {a} at the end']),
+  ],
+  heldOut: [
+    'put the word {a} at the end',
+    'append {a} to the words',
+    'add {a} behind the words',
+    'place {a} last of all',
+  ],
+})
+
+export const prepend = extend(
+  'prepend',
+  'the list with a word more at its start',
+  (words, fresh) => [fresh, ...words],
+  {
     train: [
-      'add {a} at the end',
-      'put {a} after the list',
-      'add the word {a} last',
-      'write the list and then {a}',
-      'append {a}',
-      'extend the list with {a}',
-      'place {a} at the end',
-      'add {a} to the list',
-      'put {a} last',
-      'append the word {a} to the list',
+      ...combine(ADD, [
+        '{a} at the start',
+        'the word {a} at the start',
+        '{a} before the words',
+        '{a} at the start of the list',
+        '{a} before the list',
+        '{a} first',
+        '{a} in front of the list',
+      ]),
+      ...combine(['start with {a} and', 'begin with {a} and'], ['say the list', 'give the words', 'write the rest']),
     ],
     heldOut: [
-      'put the word {a} at the end',
-      'append {a} to the words',
-      'extend it with {a}',
-      'add {a} after the words',
+      'put the word {a} at the start',
+      'add {a} in front of the words',
+      'start with {a} and say the words',
+      'place {a} first of all',
     ],
   },
-  draw(draw, lexicon) {
-    const [fresh, ...words] = wordList(draw, lexicon, 3, 5)
-    return { list: words.join(', '), a: fresh, answer: [...words, fresh].join(', '), args: [...words, fresh] }
-  },
-}
+)

@@ -27,7 +27,7 @@ const ORACLES: Record<string, (list: string[]) => string> = {
   join: (list) => list.join(' and '),
   count: (list) => ['', 'one', 'two', 'three', 'four', 'five', 'six'][list.length],
   twice: (list) => list.filter((word, i) => list.indexOf(word) !== i).join(),
-  swap: (list) => [list[list.length - 1], ...list.slice(1, list.length - 1), list[0]].join(', '),
+  ends: (list) => [list[0], list[list.length - 1]].join(', '),
 }
 
 describe.each(environments.map((env) => [env.id, env] as const))('%s', (id, env) => {
@@ -64,7 +64,7 @@ describe.each(environments.map((env) => [env.id, env] as const))('%s', (id, env)
         [...LEXICON['held-out']].join(', '),
       ]
       for (const completion of wrong) expect(env.verify(item, completion), completion).toBe(false)
-      if (!['copy', 'append'].includes(id))
+      if (!['copy', 'append', 'prepend'].includes(id))
         expect(env.verify(item, item.args.join(', '))).toBe(id === 'repeat' && words.length === 1)
     }
   })
@@ -72,14 +72,14 @@ describe.each(environments.map((env) => [env.id, env] as const))('%s', (id, env)
   test('the answer of another item is hardly ever right', () => {
     const all = items(env, 'held-out', 200)
     const hits = all.filter((item, i) => env.verify(item, all[(i + 1) % all.length].answer)).length
-    expect(hits / all.length).toBeLessThan({ contains: 0.65, count: 0.4 }[id] ?? 0.05)
+    expect(hits / all.length).toBeLessThan({ count: 0.4 }[id] ?? 0.05)
   })
 
   test('no constant answer gets half of the questions right', () => {
     const all = items(env, 'held-out', 300)
     const counts = Map.groupBy(all, ({ answer }) => answer)
     expect(Math.max(...[...counts.values()].map((same) => same.length)) / all.length).toBeLessThan(
-      { contains: 0.6, count: 0.35 }[id] ?? 0.1,
+      { count: 0.35 }[id] ?? 0.1,
     )
   })
 
@@ -133,21 +133,14 @@ describe('families with arguments in the request', () => {
     return Array.from({ length: 200 }, () => family.draw(draw, LEXICON.train))
   }
 
-  test('after and before are each other turned round', () => {
+  test('after is the neighbour on the right', () => {
     for (const { list, a, answer } of drawn('after')) expect(`, ${list},`).toContain(`, ${a}, ${answer},`)
-    for (const { list, a, answer } of drawn('before')) expect(`, ${list},`).toContain(`, ${answer}, ${a},`)
   })
 
-  test('remove, replace and append change one place', () => {
-    for (const { list, a, answer } of drawn('remove')) {
-      expect(list.split(', ').filter((word) => word !== a)).toEqual(answer.split(', '))
-      expect(list.split(', ')).toContain(a)
-    }
-    for (const { list, a, b, answer } of drawn('replace')) {
-      expect(list.replace(new RegExp(`\\b${a}\\b`), `${b}`)).toBe(answer)
-      expect(list.split(', ')).not.toContain(b)
-    }
+  test('append and prepend add one new word', () => {
     for (const { list, a, answer } of drawn('append')) expect(answer).toBe(`${list}, ${a}`)
+    for (const { list, a, answer } of drawn('prepend')) expect(answer).toBe(`${a}, ${list}`)
+    for (const { list, a } of [...drawn('append'), ...drawn('prepend')]) expect(list.split(', ')).not.toContain(a)
   })
 
   test('lookup gives the value of its key, and keys differ from values', () => {
@@ -162,13 +155,6 @@ describe('families with arguments in the request', () => {
     for (const { list, n, answer } of drawn('repeat')) {
       expect(answer.split(', ')).toEqual(Array({ two: 2, three: 3, four: 4 }[n ?? '']).fill(list))
     }
-  })
-
-  test('contains says yes for what is there', () => {
-    const all = drawn('contains')
-    for (const { list, a, answer } of all) expect(answer).toBe(list.split(', ').includes(a ?? '') ? 'yes' : 'no')
-    expect(all.filter(({ answer }) => answer === 'yes').length).toBeGreaterThan(70)
-    expect(all.filter(({ answer }) => answer === 'no').length).toBeGreaterThan(70)
   })
 })
 

@@ -23,29 +23,56 @@ export interface Family {
   draw(draw: Draw, lexicon: readonly string[]): Drawn
 }
 
+/** Requests made of every verb with every object. */
+export function combine(verbs: string[], objects: string[]): string[] {
+  return verbs.flatMap((verb) => objects.map((object) => `${verb} ${object}`))
+}
+
 /** The sentences that carry a request and its material. `{Ask}` is the request with a capital. */
 const CARRIERS = {
   train: [
     '{Ask}: {list}',
     '{Ask}. {list}',
+    '{Ask} for me: {list}',
+    '{Ask} now. {list}',
+    '{Ask}. The words are {list}.',
+    '{Ask}. My list: {list}',
     '{list}. {Ask}.',
     '{list}: {ask}',
+    '{list}. Now {ask}.',
+    '{list}. Can you {ask}?',
+    '{list}. {Ask}, please.',
     'Please {ask}: {list}',
     'Please {ask}. {list}',
+    'Could you {ask}: {list}',
+    'Could you {ask} for me? {list}',
+    'Can you {ask}? {list}',
+    'Can you {ask}? My words: {list}.',
+    'Help me and {ask}: {list}',
+    'I need help: {ask}. This is it: {list}.',
+    'I want you to {ask}: {list}',
+    'I want to {ask}. This is my list: {list}.',
     'Here are some words: {list}. {Ask}.',
     'Here is a list: {list}. Please {ask}.',
+    'This is the list: {list}. {Ask}.',
+    'The words are {list}. {Ask} for me.',
+    'The list is {list}. Could you {ask}?',
     'Look at {list}. {Ask}.',
     'Look at this: {list}. Can you {ask}?',
     'My list is {list}. {Ask}.',
     'I have {list}. Please {ask}.',
-    'Can you {ask}? {list}',
-    'Can you {ask}? My words: {list}.',
+    'I wrote {list}. Now {ask}.',
+    'I put down {list}. {Ask} now.',
     'Given {list}, {ask}.',
+    'With {list}, please {ask}.',
+    'With this list, {ask}: {list}',
     'Take {list} and {ask}.',
+    'Take the words {list}. Now {ask}.',
     'Words: {list}. Task: {ask}.',
     'Task: {ask}. Words: {list}.',
-    'I want you to {ask}: {list}',
     'Use this list: {list}. {Ask}.',
+    'Consider the list {list} and {ask}.',
+    'Consider this: {list}. {Ask}.',
   ],
   heldOut: [
     'Consider {list}. Now {ask}.',
@@ -68,10 +95,15 @@ function fill(wording: string, drawn: Drawn): string {
   return wording.replace(/\{(list|a|b|n)\}/g, (_, slot: 'list' | 'a' | 'b' | 'n') => drawn[slot] ?? '')
 }
 
+/** The requests of a family that tuning sees: none of those held out. */
+export function trainAsks(family: Family): string[] {
+  return family.asks.train.filter((ask) => !family.asks.heldOut.includes(ask))
+}
+
 /** Makes the environment of a family. Wordings are its requests in every carrier, apart for each split. */
 export function fromFamily(family: Family): Environment {
   const wordings: Record<Split, string[]> = {
-    train: weave(family.asks.train, CARRIERS.train),
+    train: weave(trainAsks(family), CARRIERS.train),
     'held-out': weave(family.asks.heldOut, CARRIERS.heldOut),
   }
   return {

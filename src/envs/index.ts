@@ -1,7 +1,7 @@
 export { answerWords, CHATTY_VARIANTS, parseAnswer, phrase, sameAnswer } from './answers.ts'
 export { isPreferred, PREFERRED_STYLE, tinyChats, tinyEval, tinyPairs } from './chats.ts'
 export { type Draw, drawAt, draws } from './draw.ts'
-export type { Drawn, Family } from './family.ts'
+export { type Drawn, type Family, trainAsks } from './family.ts'
 export { LEXICON } from './lexicon.ts'
 export { environment, environments, families } from './table.ts'
 export type { Environment, Item, Split, Style } from './types.ts'

@@ -1,29 +1,26 @@
 import { HoneError } from '../base/index.ts'
-import { append, remove, replace } from './edits.ts'
+import { append, prepend } from './edits.ts'
 import { type Family, fromFamily } from './family.ts'
-import { copy, count, join, repeat, reverse, swap } from './lists.ts'
-import { after, before, first, last } from './positions.ts'
-import { contains, lookup, twice } from './searches.ts'
+import { copy, count, join, repeat, reverse } from './lists.ts'
+import { after, ends, first, last } from './positions.ts'
+import { lookup, twice } from './searches.ts'
 import type { Environment } from './types.ts'
 
 /** The rows behind the environments: argument rules that other text formats may reuse. */
 export const families: readonly Family[] = [
   first,
   last,
+  ends,
   after,
-  before,
   copy,
   reverse,
-  swap,
   join,
   repeat,
   count,
-  remove,
-  replace,
   append,
+  prepend,
   lookup,
   twice,
-  contains,
 ]
 
 /** All environments, in the order of listings. */
