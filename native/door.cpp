@@ -219,7 +219,7 @@ napi_value write(napi_env env, napi_callback_info info) {
   const size_t bytes = length * (size_t)widthOf(type);
   command.source.reset(new (std::nothrow) char[bytes + 1]);
   if (!command.source) return fail(env, "write: out of memory");
-  memcpy(command.source.get(), data, bytes);
+  if (bytes > 0) memcpy(command.source.get(), data, bytes);
   call.context->executor->enqueue(std::move(command));
   return nullptr;
 }

@@ -52,17 +52,43 @@ void sortFirst(Candidate* c, int64_t n, int64_t wanted) {
   }
 }
 
-/** Candidates of a row, sorted only as far as has been asked for. */
-struct Ranked {
-  Candidate* c;
-  int64_t n, sorted;
+/** Lower ends of the bands of weight in which candidates are collected; the largest weight is 1. */
+constexpr float bands[] = {0.36787944f, 0.13533528f, 0.018315639f, 3.3546263e-4f, 1.1253517e-7f, 0.0f};
+constexpr int bandCount = sizeof bands / sizeof bands[0];
 
+/**
+ * Candidates of a row, sorted only as far as has been asked for: band by band, so that the thousands of improbable ones
+ * are seldom touched.
+ */
+struct Ranked {
+  const float* weights;
+  int64_t n;
+  Candidate* c;  // [n + 1]
+  int64_t found = 0, sorted = 0;
+  int band = 0;
+
+  void collect() {
+    const float below = band == 0 ? __builtin_inff() : bands[band - 1], from = bands[band];
+    // Written always and kept by counting: no branch to mispredict.
+    for (int64_t i = 0; i < n; i++) {
+      c[found] = {weights[i], (int32_t)i};
+      found += (weights[i] >= from) & (weights[i] < below);
+    }
+    band++;
+  }
+  /** Makes c[0 … wanted) final. */
   void need(int64_t wanted) {
-    if (wanted <= sorted) return;
-    int64_t next = most(most(wanted, 4 * sorted), 128);
-    next = least(next, n);
-    sortFirst(c + sorted, n - sorted, next - sorted);
-    sorted = next;
+    while (sorted < wanted) {
+      if (sorted == found) {
+        if (band == bandCount) return;
+        collect();
+        continue;
+      }
+      // More than asked for, since the next question is likely to go further.
+      const int64_t more = least(found - sorted, most(most(wanted - sorted, 3 * sorted), 64));
+      sortFirst(c + sorted, found - sorted, more);
+      sorted += more;
+    }
   }
 };
 
@@ -100,19 +126,19 @@ struct Draw {
   float drawn;
 };
 
-Draw draw(const float* z, int64_t vocab, const float* settings, int64_t topK, uint32_t word, float top, Candidate* space) {
+Draw draw(const float* z, int64_t vocab, const float* settings, int64_t topK, uint32_t word, float top, float* weights,
+          Candidate* space) {
   const float temperature = settings[0];
+  double sums[W] = {};
+  eachVector(vocab, [&](int64_t i, int64_t n) {
+    F weight = exp((get(z + i, n) - top) / temperature);
+    weight = select(weight == weight, weight, zero());
+    put(weights + i, weight, n);
+    for (int64_t lane = 0; lane < n; lane++) sums[lane] += weight[lane];
+  });
   double total = 0;
-  float weights[256];
-  for (int64_t at = 0; at < vocab; at += 256) {
-    const int64_t n = least(256, vocab - at);
-    eachVector(n, [&](int64_t i, int64_t c) { put(weights + i, exp((get(z + at + i, c) - top) / temperature), c); });
-    for (int64_t i = 0; i < n; i++) {
-      space[at + i] = {weights[i], (int32_t)(at + i)};
-      total += weights[i];
-    }
-  }
-  Ranked ranked = {space, vocab, 0};
+  for (double sum : sums) total += sum;
+  Ranked ranked = {weights, vocab, space};
   const int64_t kept = survivors(ranked, topK, settings[1], settings[2], total);
   if (kept < vocab) {
     ranked.need(kept);
@@ -141,7 +167,8 @@ void kernels::sampleTokens(const Run& run) {
   float *logprobs = run.floats(5), *drawn = run.floats(6);
   const int64_t rows = run.whole(0), vocab = run.whole(1);
   const uint32_t key[2] = {(uint32_t)run.whole(2), (uint32_t)run.whole(3)};
-  Candidate* space = (Candidate*)run.scratch(2 * vocab * run.threads());
+  const int64_t perWorker = roundUp(3 * vocab + 2, 16);
+  float* space = run.scratch(perWorker * run.threads());
   run.parallel(rows, rows * vocab * 8.0, [&](int64_t r, int worker) {
     const float* z = logits + r * vocab;
     const SumExp sum = sumExpOf(z, vocab);
@@ -153,7 +180,8 @@ void kernels::sampleTokens(const Run& run) {
     } else {
       uint32_t words[4] = {(uint32_t)keys[4 * r], (uint32_t)keys[4 * r + 1], (uint32_t)keys[4 * r + 2], (uint32_t)keys[4 * r + 3]};
       philox(key, words);
-      chosen = draw(z, vocab, settings + 4 * r, topK[r], words[0], sum.most, space + worker * vocab);
+      chosen = draw(z, vocab, settings + 4 * r, topK[r], words[0], sum.most, space + worker * perWorker + 2 * vocab + 2,
+                    (Candidate*)(space + worker * perWorker));
     }
     tokens[r] = chosen.token;
     logprobs[r] = sum.logprob(z[chosen.token]);
