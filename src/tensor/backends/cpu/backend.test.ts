@@ -18,7 +18,8 @@ let folder: string
 beforeAll(async () => {
   backend = await openCpuBackend({ threads: 1 })
   folder = await mkdtemp(join(tmpdir(), 'hone-cpu-'))
-})
+  // Long enough to compile the kernels, should this be the first test to need them.
+}, 240_000)
 afterAll(async () => {
   backend.close()
   await rm(folder, { recursive: true })
