@@ -72,7 +72,7 @@ export function naturalPassages(seed: number, texts: readonly string[]): { train
 /** Passages of which a few words are said again and again: what teaches a model to copy, for the words of all the text. */
 function echoPassage(draw: Draw, passage: string): string {
   const words = passage.split(' ')
-  const length = Math.min(words.length, 3 + draw.below(20))
+  const length = Math.min(words.length, 3 + draw.below(14))
   const from = draw.below(words.length - length + 1)
   const phrase = words.slice(from, from + length).join(' ')
   return Array(2 + draw.below(4))

@@ -101,9 +101,9 @@ function studyPage(draw: Draw, pool: readonly string[]): string[] {
   return [opening, ...lines]
 }
 
-/** A short row of words, said two to five times: the plainest thing that there is to copy. */
+/** A short row of words, said three to six times: the plainest thing that there is to copy. */
 export function echoRow(draw: Draw, pool: readonly string[]): string {
-  const row = draw.some(wordsFor(draw, pool), 2 + draw.below(7)).join(draw.pick(SEPARATORS))
+  const row = draw.some(wordsFor(draw, pool), 2 + draw.below(6)).join(draw.pick(SEPARATORS))
   const between = draw.pick(SEPARATORS)
   return Array(2 + draw.below(4))
     .fill(row)
