@@ -21,15 +21,18 @@ function wordsFor(draw: Draw, pool: readonly string[]): string[] {
 
 /**
  * The words of running text that lists of skill text are drawn from besides the training lexicon, so that its operations
- * are learnt for words of all kinds: all in lower case that occur at least `least` times, but for the held-out ones.
+ * are learnt for words of all kinds: the most frequent ones in lower case, but for the held-out ones.
  */
-export function wordPool(texts: readonly string[], least = 5): string[] {
+export function wordPool(texts: readonly string[], size = 8000): string[] {
   const counts = new Map<string, number>()
   for (const text of texts) {
     for (const [word] of text.matchAll(/(?<![\w'-])[a-z]{3,10}(?![\w'-])/g))
       counts.set(word, (counts.get(word) ?? 0) + 1)
   }
-  return [...counts].flatMap(([word, count]) => (count >= least && !heldOut.has(word) ? [word] : [])).sort()
+  const known = [...counts].filter(([word]) => !heldOut.has(word))
+  // Equal counts fall back on the alphabet, so that the pool does not depend on the order of the texts.
+  const order = known.sort(([a, left], [b, right]) => right - left || (a < b ? -1 : 1))
+  return order.slice(0, size).map(([word]) => word)
 }
 
 function fill(template: string, slots: Record<string, string | undefined>): string {
