@@ -20,7 +20,9 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: [...alone, ...endToEnd],
           testTimeout: 30_000,
-          env: { HONE_THREADS: '1' },
+          globalSetup: ['test/kernels.setup.ts'],
+          // Random and damaged inputs that each file reader is fed; `npm run fuzz` raises it.
+          env: { HONE_THREADS: '1', HONE_FUZZ: process.env['HONE_FUZZ'] ?? '2000' },
           sequence: { groupOrder: 0 },
         },
       },

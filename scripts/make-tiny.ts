@@ -18,8 +18,8 @@ import { naturalPassages, tinyCorpus } from './tiny/mix.ts'
 const vocabSize = 2048
 /** Longest row; documents are cut there. */
 const rowTokens = 320
-/** Tokens of one update, and of one pass through the model. */
-const batchTokens = 8192
+/** Tokens of one update. */
+const batchTokens = 3072
 const specialTokens = ['<|endoftext|>', '<|system|>', '<|user|>', '<|assistant|>', '<|tool|>', '<|end|>']
 
 const config = {
@@ -60,8 +60,7 @@ const { values } = parseArgs({
     out: { type: 'string', default: joinPath(platform().packageRoot(), 'models/tiny') },
     tokens: { type: 'string', default: '12000000' },
     seed: { type: 'string', default: '0' },
-    rate: { type: 'string', default: '0.004' },
-    share: { type: 'string', default: '0.6' },
+    rate: { type: 'string', default: '0.003' },
   },
 })
 if (!values.data) throw new HoneError('E_USAGE', 'give the folder of the texts: npm run make:tiny -- --data FOLDER')
@@ -72,7 +71,7 @@ const say = (line: string) => console.error(line)
 const texts = await readTexts(values.data)
 /** Characters a token, roughly; the stream is cut by tokens below. */
 const characters = totalTokens * 4.2
-const corpus = () => tinyCorpus({ seed, texts, characters, skillShare: Number(values.share) })
+const corpus = () => tinyCorpus({ seed, texts, characters })
 
 say('training the tokenizer …')
 const tokenizerJson = trainBpe(take(corpus(), 12e6), { vocabSize, specialTokens })
@@ -104,8 +103,7 @@ for (const document of corpus()) {
   batch.push(row)
   held += row.segments[0].tokens.length
   if (held < batchTokens) continue
-  const trees = halves(batch).map((rows) => packTree(rows))
-  const { loss } = await engine.forwardBackward(trees, { objective: sft, params: {} })
+  const { loss } = await engine.forwardBackward([packTree(batch)], { objective: sft, params: {} })
   const schedule = { kind: 'wsd', warmup: 100, floor: 0.02, decay: 0.35 } as const
   await engine.optimStep({ learningRate: Number(values.rate) * scheduleFactor(step + 1, totalSteps, schedule) })
   step++
@@ -183,9 +181,4 @@ function encode(text: string, id: number): RowInput {
   const from = spare > 0 ? random(seed, 'tiny-crop').below(spare + 1, id) : 0
   const cut = tokens.slice(from, from + rowTokens)
   return { id, segments: [{ tokens: cut, loss: new Uint8Array(cut.length).fill(1) }] }
-}
-
-function halves(rows: RowInput[]): RowInput[][] {
-  const middle = rows.length >> 1
-  return middle > 0 ? [rows.slice(0, middle), rows.slice(middle)] : [rows]
 }

@@ -12,6 +12,7 @@ const vitest = ['node_modules/vitest/vitest.mjs', 'run']
 const tasks = {
   demo: [[...ts, 'examples/demo.ts']],
   test: [vitest],
+  fuzz: [[...vitest, 'fuzz', '--testTimeout=86400000']],
   check: [
     ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
     ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
@@ -45,6 +46,7 @@ if (!commands) {
   process.exit(2)
 }
 installMissing()
+if (task === 'fuzz') process.env.HONE_FUZZ ??= '1000000'
 const node = findNode(root)
 if (!node) {
   console.error(

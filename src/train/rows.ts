@@ -93,6 +93,9 @@ async function survey(data: DataSource, split: Split, options: PrepareOptions): 
     seed,
     signal,
     skipBad,
+    columns: config.columns,
+    limit: config.limit ?? undefined,
+    mixedFormats: config.mixedFormats,
   })
   try {
     const encoded = encodeDataset(dataset, { ...context, lengthPolicy, strictBorders, objective, skipBad })
