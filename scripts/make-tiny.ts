@@ -19,7 +19,7 @@ const vocabSize = 2048
 /** Longest row; documents are cut there. */
 const rowTokens = 320
 /** Tokens of one update. */
-const batchTokens = 3072
+const batchTokens = 1024
 const specialTokens = ['<|endoftext|>', '<|system|>', '<|user|>', '<|assistant|>', '<|tool|>', '<|end|>']
 
 const config = {
@@ -45,11 +45,12 @@ const config = {
   torch_dtype: 'bfloat16',
 }
 
+/** A space before each text, so that its first word is spelled as inside a sentence. */
 const chatTemplate = `{%- for message in messages -%}
 {%- if message.role == 'assistant' -%}
-<|assistant|>{% generation %}{{ message.content }}<|end|>{% endgeneration %}
+<|assistant|>{% generation %}{{ ' ' + message.content }}<|end|>{% endgeneration %}
 {%- else -%}
-<|{{ message.role }}|>{{ message.content }}<|end|>
+<|{{ message.role }}|>{{ ' ' + message.content }}<|end|>
 {%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}<|assistant|>{%- endif -%}`
@@ -60,7 +61,7 @@ const { values } = parseArgs({
     out: { type: 'string', default: joinPath(platform().packageRoot(), 'models/tiny') },
     tokens: { type: 'string', default: '12000000' },
     seed: { type: 'string', default: '0' },
-    rate: { type: 'string', default: '0.003' },
+    rate: { type: 'string', default: '0.002' },
   },
 })
 if (!values.data) throw new HoneError('E_USAGE', 'give the folder of the texts: npm run make:tiny -- --data FOLDER')
@@ -71,10 +72,14 @@ const say = (line: string) => console.error(line)
 const texts = await readTexts(values.data)
 /** Characters a token, roughly; the stream is cut by tokens below. */
 const characters = totalTokens * 4.2
-const corpus = () => tinyCorpus({ seed, texts, characters })
+const corpus = () => tinyCorpus({ seed, texts, characters, skillShare: 0.65 })
 
 say('training the tokenizer …')
-const tokenizerJson = trainBpe(take(corpus(), 12e6), { vocabSize, specialTokens })
+// Mostly running text, so that a word of the tasks is spelled by the pieces that it has in language.
+const skills = tinyCorpus({ seed, texts: [], characters: 1e6, echoCharacters: 0 })
+const language = naturalPassages(seed, texts).train.map((text) => ({ text }))
+const tokenizerTexts = [...take(language, 10e6), ...take(skills, 1e6)]
+const tokenizerJson = trainBpe(tokenizerTexts, { vocabSize, specialTokens })
 const tokenizer = tokenizerFromJson(tokenizerJson, {
   eos_token: '<|endoftext|>',
   bos_token: '<|endoftext|>',
@@ -108,7 +113,7 @@ for (const document of corpus()) {
   await engine.optimStep({ learningRate: Number(values.rate) * scheduleFactor(step + 1, totalSteps, schedule) })
   step++
   smooth = smooth === 0 ? loss : 0.95 * smooth + 0.05 * loss
-  if (step % 50 === 0 || step === totalSteps) {
+  if (step % 200 === 0 || step === totalSteps) {
     const seconds = platform().elapsed() - began
     say(
       `step ${step}/${totalSteps}  loss ${smooth.toFixed(3)}  ${((step * batchTokens) / seconds).toFixed(0)} tokens/s`,
@@ -176,7 +181,7 @@ function* take(documents: Iterable<{ text: string }>, limit: number): Generator<
 
 /** A document as a row: every token is learnt, its end too; what is too long begins at a drawn place. */
 function encode(text: string, id: number): RowInput {
-  const tokens = [0, ...tokenizer.encode(text, { special: false }), 0]
+  const tokens = [0, ...tokenizer.encode(` ${text}`, { special: false }), 0]
   const spare = tokens.length - rowTokens
   const from = spare > 0 ? random(seed, 'tiny-crop').below(spare + 1, id) : 0
   const cut = tokens.slice(from, from + rowTokens)

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -88,18 +88,24 @@ const command = (verb: string, out: string, more: string[]) => [
   ],
 ]
 
-/** Runs to the end, or until it is killed; gives its exit code, or null. */
-function run(args: string[], killAfter?: number): Promise<{ code: number | null; stderr: string }> {
+/** Runs to the end, or until `doomed` says so; gives its exit code, or null. */
+function run(args: string[], doomed?: () => boolean): Promise<{ code: number | null; stderr: string }> {
   return new Promise((resolve) => {
     const child: ChildProcess = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
     let stderr = ''
     child.stderr?.on('data', (part) => (stderr += part))
-    const timer = killAfter === undefined ? null : setTimeout(() => child.kill('SIGKILL'), killAfter)
+    const watch = doomed && setInterval(() => doomed() && child.kill('SIGKILL'), 2)
     child.on('close', (code) => {
-      if (timer) clearTimeout(timer)
+      clearInterval(watch)
       resolve({ code, stderr })
     })
   })
+}
+
+/** Lines of a run's events so far. */
+function eventLines(out: string): number {
+  const path = join(folder, out, 'run', 'events.jsonl')
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0
 }
 
 /** Everything that a run leaves, but for times and speeds. */
@@ -125,28 +131,26 @@ function result(out: string) {
 const largest = (files: string[]) => files.find((name) => name.endsWith('.safetensors')) ?? ''
 
 const variants: [string, string, string[]][] = [
-  ['supervised, all weights', 'sft', ['steps=40', 'saveEvery=1']],
-  ['supervised, LoRA with dropout', 'sft', ['steps=40', 'saveEvery=3', 'adapter=lora', 'rank=4', 'dropout=0.1']],
-  ['DPO', 'dpo', ['steps=40', 'saveEvery=2']],
+  ['supervised, all weights', 'sft', ['steps=80', 'saveEvery=1']],
+  ['supervised, LoRA with dropout', 'sft', ['steps=80', 'saveEvery=3', 'adapter=lora', 'rank=4', 'dropout=0.1']],
+  ['DPO', 'dpo', ['steps=80', 'saveEvery=2']],
 ]
 
 describe.each(variants)('%s', (name, verb, keys) => {
   test('killed at random moments and resumed, it ends with the same bits as unbroken', async () => {
     const id = name.replace(/\W/g, '')
-    const unbroken = await run(command(verb, `${id}-whole`, keys))
-    expect(unbroken).toEqual({ code: 0, stderr: '' })
+    expect(await run(command(verb, `${id}-whole`, keys))).toEqual({ code: 0, stderr: '' })
+    const out = `${id}-killed`
     let kills = 0
-    for (let attempt = 0; ; attempt++) {
-      // From before anything is written to well into the updates.
-      const after = attempt < 7 ? 250 + 900 * draw.unit(attempt, id.length, 9) : undefined
-      const { code, stderr } = await run(command(verb, `${id}-killed`, [...keys, '--resume']), after)
+    for (let attempt = 0; attempt < 7; attempt++) {
+      // Some updates on from where it stands, and a moment more, so that it falls anywhere in an update or a checkpoint.
+      const at = eventLines(out) + 1 + draw.below(9, attempt, id.length, 9)
+      let last = 4 * draw.unit(attempt, id.length, 10)
+      const { code } = await run(command(verb, out, [...keys, '--resume']), () => eventLines(out) >= at && --last < 0)
       if (code === null) kills++
-      else {
-        expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-        break
-      }
     }
-    expect(kills).toBeGreaterThan(0)
+    expect(kills).toBeGreaterThan(3)
+    expect(await run(command(verb, out, [...keys, '--resume']))).toEqual({ code: 0, stderr: '' })
     expect(result(`${id}-killed`)).toEqual(result(`${id}-whole`))
   })
 })
