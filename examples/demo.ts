@@ -53,22 +53,22 @@ const jsonl = async (name: string, rows: object[]) => {
   return path
 }
 const chatCount = 14_000
-const pairCount = 1_600
+const pairCount = 1_200
 const chats = await jsonl('chats.jsonl', tinyChats(seed, chatCount))
 const pairs = await jsonl('pairs.jsonl', tinyPairs(seed, pairCount))
 const shared = { overwrite: true, seed, epochs: 1, precision: 'bf16', schedule: 'linear' } as const
 
 say(`Supervised tuning of the base model tiny on ${chatCount} chats: ${chats}`)
 const tuned = await sft(
-  { model: 'tiny', data: chats, out: joinPath(out, 'sft'), ...shared, batchSize: 64, learningRate: 2e-3 },
-  follow('sft', Math.ceil(chatCount / 64)),
+  { model: 'tiny', data: chats, out: joinPath(out, 'sft'), ...shared, batchSize: 32, learningRate: 1e-3 },
+  follow('sft', Math.ceil(chatCount / 32)),
 )
 say(`  loss ${tuned.loss?.toFixed(3)} after ${tuned.steps} updates, ${tuned.tokensPerSecond.toFixed(0)} tokens/s`)
 
 say(`DPO of the result on ${pairCount} pairs: ${pairs}`)
 const preferred = await dpo(
-  { model: tuned.out, data: pairs, out: joinPath(out, 'dpo'), ...shared, batchSize: 32, learningRate: 1e-4 },
-  follow('dpo', Math.ceil(pairCount / 32)),
+  { model: tuned.out, data: pairs, out: joinPath(out, 'dpo'), ...shared, batchSize: 16, learningRate: 2e-4 },
+  follow('dpo', Math.ceil(pairCount / 16)),
 )
 say(
   `  loss ${preferred.loss?.toFixed(3)} after ${preferred.steps} updates, ${preferred.tokensPerSecond.toFixed(0)} tokens/s`,
