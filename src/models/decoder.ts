@@ -5,7 +5,6 @@ import {
   dropout,
   embedding,
   gated,
-  headNorm,
   layernorm,
   linear,
   type Parameter,
@@ -142,7 +141,7 @@ function normalise(x: Tensor, { weight, bias }: Norm, { norm }: Architecture): T
 }
 
 function normaliseHeads(x: Tensor, { weight }: Norm, { norm }: Architecture): Tensor {
-  return headNorm(x, weight, norm.eps, norm.offset)
+  return rmsnorm(x, weight, norm.eps, norm.offset)
 }
 
 /** Puts the batch's keys and values into their rows of the cache; attention reads the cache from here on. */

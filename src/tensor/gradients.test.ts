@@ -103,7 +103,11 @@ const cases: Record<string, Case> = {
     parameters: [[6]],
     run: ([x], [w]) => ops.rmsnorm(x, w, 1e-5, 1),
   },
-  headNorm: { inputs: [{ shape: [3, 8] }], parameters: [[4]], run: ([x], [w]) => ops.headNorm(x, w, 1e-5) },
+  'rmsnorm of each head': {
+    inputs: [{ shape: [3, 8] }],
+    parameters: [[4]],
+    run: ([x], [w]) => ops.rmsnorm(x, w, 1e-5),
+  },
   layernorm: {
     inputs: [{ shape: [4, 6] }],
     parameters: [[6], [6]],

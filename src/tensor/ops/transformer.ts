@@ -70,26 +70,13 @@ export function slice(x: Tensor, from: number, count: number): Tensor {
   return output
 }
 
-/** x / rms(x) · (offset + w): x [T, D]. */
+/** x / rms(x) · (offset + w), over rows as long as w [D]: x is [T, D], or [T, heads·D] where each head is normed (Qwen3). */
 export function rmsnorm(x: Tensor, w: Parameter, eps: number, offset = 0): Tensor {
   const { scope } = x
-  const [rows, width] = x.shape
+  const [width] = w.shape
+  const rows = x.size / width
   const output = scope.empty(x.shape, 'rmsnorm', { needsGrad: x.needsGrad || w.trainable })
   const rstd = scope.empty([rows], 'rmsnorm')
-  const held = { x: x.buffer, w: w.buffer, y: output.buffer, rstd: rstd.buffer }
-  scope.backend.run('rmsnorm', { ...held, rows, width, eps, offset })
-  const attributes = { rows, width, offset }
-  scope.record({ op: 'rmsnorm', inputs: [x], parameters: [w], output, saved: [rstd], attributes })
-  return output
-}
-
-/** RMSNorm of each head of x [T, heads·width] on its own, with one weight [width] (Qwen3). */
-export function headNorm(x: Tensor, w: Parameter, eps: number, offset = 0): Tensor {
-  const { scope } = x
-  const width = w.shape[0]
-  const rows = x.size / width
-  const output = scope.empty(x.shape, 'headNorm', { needsGrad: x.needsGrad || w.trainable })
-  const rstd = scope.empty([rows], 'headNorm')
   const held = { x: x.buffer, w: w.buffer, y: output.buffer, rstd: rstd.buffer }
   scope.backend.run('rmsnorm', { ...held, rows, width, eps, offset })
   const attributes = { rows, width, offset }
