@@ -52,7 +52,7 @@ const jsonl = async (name: string, rows: object[]) => {
   await platform().writeAtomic(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   return path
 }
-const chatCount = 14_000
+const chatCount = 30_000
 const pairCount = 1_200
 const chats = await jsonl('chats.jsonl', tinyChats(seed, chatCount))
 const pairs = await jsonl('pairs.jsonl', tinyPairs(seed, pairCount))
@@ -67,7 +67,7 @@ say(`  loss ${tuned.loss?.toFixed(3)} after ${tuned.steps} updates, ${tuned.toke
 
 say(`DPO of the result on ${pairCount} pairs: ${pairs}`)
 const preferred = await dpo(
-  { model: tuned.out, data: pairs, out: joinPath(out, 'dpo'), ...shared, batchSize: 16, learningRate: 2e-4 },
+  { model: tuned.out, data: pairs, out: joinPath(out, 'dpo'), ...shared, batchSize: 16, learningRate: 3e-5 },
   follow('dpo', Math.ceil(pairCount / 16)),
 )
 say(
