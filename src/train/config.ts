@@ -16,7 +16,10 @@ export const trainKeys = {
   maxLength: count.nullable().default(null).describe("longest row in tokens; null takes the model's context"),
   lengthPolicy: z.enum(['error', 'truncate', 'drop']).default('error').describe('what happens to longer rows'),
   strictBorders: z.boolean().default(false).describe('refuse rows whose ids change at the borders of the loss mask'),
-  columns: z.record(z.string(), z.string()).default({}).describe("names of the data's columns: columns.prompt=question"),
+  columns: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("names of the data's columns: columns.prompt=question"),
   limit: count.nullable().default(null).describe('reads only the first so many rows'),
   mixedFormats: z.boolean().default(false).describe('allow rows of several formats in one file'),
   skipBad: z.boolean().default(false).describe('count bad rows and go on'),

@@ -3,16 +3,15 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { random } from '../../src/base/index.ts'
-import { exportHuggingFace } from '../../src/export/index.ts'
-import { initModel } from '../../src/models/index.ts'
-import { openReferenceBackend } from '../../src/tensor/index.ts'
-import { CHATML_TEMPLATE, trainBpe } from '../../src/text/index.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { random } from '../src/base/index.ts'
+import { exportHuggingFace } from '../src/export/index.ts'
+import { initModel } from '../src/models/index.ts'
+import { openReferenceBackend } from '../src/tensor/index.ts'
+import { CHATML_TEMPLATE, trainBpe } from '../src/text/index.ts'
 
-const hone = fileURLToPath(new URL('../../bin/hone.js', import.meta.url))
+const hone = fileURLToPath(new URL('../bin/hone.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'hone-resume-'))
-afterAll(() => rmSync(folder, { recursive: true }))
 
 const words = ['lamp', 'river', 'stone', 'cloud', 'paper', 'green', 'seven', 'north']
 const draw = random(2, 'resume test')
@@ -23,7 +22,13 @@ const phrase = (i: number, j: number) =>
     .join(' ')
 const turn = (role: string, content: string) => ({ role, content })
 
-beforeAll(async () => {
+/** Makes a small model and its data before the tests of a file, and removes all after them. */
+export function prepare(): void {
+  afterAll(() => rmSync(folder, { recursive: true }))
+  beforeAll(makeInputs)
+}
+
+async function makeInputs(): Promise<void> {
   const texts = Array.from({ length: 50 }, (_, i) => phrase(i, 0))
   const tokenizer = trainBpe(texts, { vocabSize: 320, specialTokens: ['<|endoftext|>', '<|im_start|>', '<|im_end|>'] })
   const config = {
@@ -63,7 +68,7 @@ beforeAll(async () => {
       rejected: [turn('assistant', phrase(i, 3))],
     })),
   )
-})
+}
 
 const env = { ...process.env, HONE_THREADS: '1', NODE_NO_WARNINGS: '1' }
 const command = (verb: string, out: string, more: string[]) => [
@@ -130,14 +135,9 @@ function result(out: string) {
 }
 const largest = (files: string[]) => files.find((name) => name.endsWith('.safetensors')) ?? ''
 
-const variants: [string, string, string[]][] = [
-  ['supervised, all weights', 'sft', ['steps=50', 'saveEvery=1']],
-  ['supervised, LoRA with dropout', 'sft', ['steps=50', 'saveEvery=3', 'adapter=lora', 'rank=4', 'dropout=0.1']],
-  ['DPO', 'dpo', ['steps=50', 'saveEvery=2']],
-]
-
-describe.each(variants)('%s', (name, verb, keys) => {
-  test('killed at random moments and resumed, it ends with the same bits as unbroken', async () => {
+/** Kills a training at random moments, resumes it, and compares all it leaves with that of an unbroken one. */
+export function killAndResume(name: string, verb: 'sft' | 'dpo', keys: string[]): void {
+  test(`${name}: killed at random moments and resumed, it ends with the same bits as unbroken`, async () => {
     const id = name.replace(/\W/g, '')
     expect(await run(command(verb, `${id}-whole`, keys))).toEqual({ code: 0, stderr: '' })
     const out = `${id}-killed`
@@ -153,19 +153,22 @@ describe.each(variants)('%s', (name, verb, keys) => {
     expect(await run(command(verb, out, [...keys, '--resume']))).toEqual({ code: 0, stderr: '' })
     expect(result(`${id}-killed`)).toEqual(result(`${id}-whole`))
   })
-})
+}
 
-test('lengthening a finished run goes on from its end, and other keys are refused', async () => {
-  const args = (steps: number, ...more: string[]) =>
-    command('sft', 'longer', [`steps=${steps}`, 'schedule=constant', 'warmup=0', ...more])
-  expect((await run(args(10, 'saveEvery=5'))).code).toBe(0)
-  cpSync(join(folder, 'longer'), join(folder, 'before'), { recursive: true })
-  const again = await run(args(10, 'saveEvery=5', '--resume'))
-  expect(again.code).toBe(0)
-  expect(result('longer')).toEqual(result('before'))
-  const changed = await run(args(10, 'saveEvery=5', 'seed=4', '--resume'))
-  expect(changed.code).toBe(2)
-  expect(changed.stderr).toMatch(/seed/)
-  expect((await run(args(14, 'saveEvery=5', '--resume'))).code).toBe(0)
-  expect(result('longer').steps).toBe(14)
-})
+/** Raises `steps` of a finished run, and tries to change another key. */
+export function lengthen(): void {
+  test('lengthening a finished run goes on from its end, and other keys are refused', async () => {
+    const args = (steps: number, ...more: string[]) =>
+      command('sft', 'longer', [`steps=${steps}`, 'schedule=constant', 'warmup=0', ...more])
+    expect((await run(args(10, 'saveEvery=5'))).code).toBe(0)
+    cpSync(join(folder, 'longer'), join(folder, 'before'), { recursive: true })
+    const again = await run(args(10, 'saveEvery=5', '--resume'))
+    expect(again.code).toBe(0)
+    expect(result('longer')).toEqual(result('before'))
+    const changed = await run(args(10, 'saveEvery=5', 'seed=4', '--resume'))
+    expect(changed.code).toBe(2)
+    expect(changed.stderr).toMatch(/seed/)
+    expect((await run(args(14, 'saveEvery=5', '--resume'))).code).toBe(0)
+    expect(result('longer').steps).toBe(14)
+  })
+}
