@@ -15,6 +15,11 @@ const entry = existsSync(source) ? source : join(root, 'dist', 'cli', 'main.js')
 if (!needsNewerNode()) {
   // Keeps what Node makes of the sources in its cache folder: starting takes a third of the time from the second call on.
   nodeModule.enableCompileCache?.()
+  // Started by an older Node (below): when that one is gone, however it went, this one ends as if told to.
+  if (process.env.HONE_LAUNCHED && process.channel) {
+    process.channel.unref()
+    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  }
   const { main } = await import(entry)
   await main(process.argv.slice(2))
 } else {
@@ -28,9 +33,7 @@ if (!needsNewerNode()) {
   const child = spawn(
     node,
     ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), ...process.argv.slice(2)],
-    {
-      stdio: 'inherit',
-    },
+    { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, HONE_LAUNCHED: '1' } },
   )
   // The terminal sends Ctrl-C to the whole group: the child checkpoints and ends, and this process only waits for it.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => signal === 'SIGTERM' && child.kill(signal))
