@@ -57,7 +57,10 @@ export async function resolveModel(
   options: { signal?: AbortSignal; onProgress?: Progress } = {},
 ): Promise<string> {
   const info = await platform().stat(name)
-  if (info?.kind === 'folder') return name
+  if (info?.kind === 'folder') {
+    await refuseUnfinished(name)
+    return name
+  }
   if (info) throw new HoneError('E_NOT_FOUND', `${name} is a file; a model is a folder with config.json and weights`)
   if ((shippedModels as readonly string[]).includes(name)) return joinPath(platform().packageRoot(), 'models', name)
   if (!isAbsolute(name) && !name.startsWith('.') && /^[\w.-]+\/[\w.-]+$/.test(name)) {
@@ -70,6 +73,17 @@ export async function resolveModel(
   }
   throw new HoneError('E_NOT_FOUND', `there is no model at ${name}`, {
     help: `Give a folder, a hub id such as owner/name, or a shipped model: ${shippedModels.join(', ')}.`,
+  })
+}
+
+/** A training's folder has its model only once the run has ended. @throws HoneError E_UNFINISHED */
+async function refuseUnfinished(folder: string): Promise<void> {
+  for (const name of ['config.json', 'adapter_config.json']) {
+    if (await platform().stat(joinPath(folder, name))) return
+  }
+  if (!(await platform().stat(joinPath(folder, 'run', 'config.json')))) return
+  throw new HoneError('E_UNFINISHED', `${folder} holds a run that has not ended, and no model yet`, {
+    help: 'Give the command that began it again, with --resume.',
   })
 }
 
