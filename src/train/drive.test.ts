@@ -7,7 +7,7 @@ import { createRun, readRun } from '../runs/index.ts'
 import { type DriveOptions, type DriveResult, drive } from './drive.ts'
 import type { TrainEvent } from './events.ts'
 
-const out = '/work/out'
+const out = '/disk/out'
 const config = { steps: 7, learningRate: 1e-3, adapter: { rank: 8 } }
 const machine = platform()
 let disk: MemoryPlatform
