@@ -4,7 +4,7 @@
  *
  *     node --conditions=source examples/speedrun.ts [--scale 1] [--seed 0]
  *
- * Scale 1 is an evening on a laptop and gives a model like the shipped one; --scale 0.001 only shows that every part runs.
+ * --scale 0.001 takes seconds and only shows that every part runs; the amounts grow with the scale.
  */
 import { parseArgs } from 'node:util'
 import { joinPath, platform } from 'hone-lm/base'

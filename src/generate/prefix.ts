@@ -37,13 +37,12 @@ export function createPrefixCache(rows: RowAllocator): PrefixCache {
   const live = new Set<CachedRun>()
   const matchRun = (run: CachedRun, tokens: ArrayLike<number>, limit: number): number => {
     // The ancestors' share must agree first.
-    if (run.offset > 0 && (!run.parent || matchPath(run.parent, tokens, run.offset) < run.offset)) return 0
+    if (run.offset > 0 && (!run.parent || matchRun(run.parent, tokens, run.offset) < run.offset)) return 0
     let length = run.offset
     const end = Math.min(limit, run.offset + run.tokens.length)
     while (length < end && run.tokens[length - run.offset] === tokens[length]) length++
     return length
   }
-  const matchPath = (run: CachedRun, tokens: ArrayLike<number>, limit: number): number => matchRun(run, tokens, limit)
 
   const release = (run: CachedRun | null): void => {
     if (!run || --run.references > 0) return

@@ -59,7 +59,7 @@ async function openReference(
   const read = await cachedReference({
     engine: opened.engine,
     rows: await rows.all(),
-    weightsHash: await weightsHash(opened.folder),
+    weightsHash: await weightsHash(opened.model),
     precision,
     microTokens: config.microTokens,
     signal,

@@ -1,5 +1,5 @@
 import { HoneError, joinPath, platform, throwIfAborted } from '../base/index.ts'
-import { packTree, type RowInput } from '../batch/index.ts'
+import { packTree, type RowInput, rowTokens } from '../batch/index.ts'
 import type { Engine } from '../engine/index.ts'
 import type { ReferenceReader } from './trainer.ts'
 
@@ -79,10 +79,10 @@ async function compute(options: CachedReferenceOptions, sizes: number[], total: 
     throwIfAborted(signal)
     let end = first
     let tokens = 0
-    while (end < rows.length && (end === first || tokens + countTokens(rows[end]) <= microTokens)) {
-      tokens += countTokens(rows[end++])
+    while (end < rows.length && (end === first || tokens + rowTokens(rows[end]) <= microTokens)) {
+      tokens += rowTokens(rows[end++])
     }
-    const { logprobs } = await engine.forward(packTree(rows.slice(first, end)), { signal, adapter: false })
+    const { logprobs } = await engine.forward(packTree(rows.slice(first, end)), { signal })
     values.set(logprobs, at)
     at += sizes.slice(first, end).reduce((a, b) => a + b, 0)
     first = end
@@ -91,7 +91,6 @@ async function compute(options: CachedReferenceOptions, sizes: number[], total: 
   return values
 }
 
-const countTokens = (row: RowInput) => row.segments.reduce((sum, { tokens }) => sum + tokens.length, 0)
 const countTargets = (row: RowInput) => packTree([row]).targets.length
 
 /** What a row's log-probs depend on: its tokens, its tree and which of them are targets. */

@@ -1,5 +1,5 @@
 import { HoneError } from '../base/index.ts'
-import type { RowInput } from '../batch/index.ts'
+import { type RowInput, rowTokens } from '../batch/index.ts'
 import {
   type DataSource,
   type EncodeContext,
@@ -57,7 +57,7 @@ export async function prepareRows(options: PrepareOptions): Promise<PreparedRows
     steps: config.steps ?? undefined,
   })
   const split = (rows: RowInput[]) =>
-    microBatches(rows.map(countTokens), config.microTokens).map((places) => places.map((place) => rows[place]))
+    microBatches(rows.map(rowTokens), config.microTokens).map((places) => places.map((place) => rows[place]))
   const evaluationRows = evaluation ? await readAll(evaluation, evaluationIds, signal) : null
 
   return {
@@ -128,8 +128,6 @@ function kept<T>(row: T | null): T {
   if (row === null) throw new HoneError('E_CHANGED', 'the data changed while it was being trained on')
   return row
 }
-
-const countTokens = (row: RowInput) => row.segments.reduce((sum, { tokens }) => sum + tokens.length, 0)
 
 function describe({ truncated, dropped, bordersChanged, skipped, rows }: Statistics): WarningEvent[] {
   const warning = (code: string, count: number, message: string): WarningEvent[] =>

@@ -4,6 +4,7 @@ import { type OpenModel, openModel } from '../engine/index.ts'
 import { exportHuggingFace, exportPeft } from '../export/index.ts'
 import type { Objective } from '../objectives/index.ts'
 import { checkOutput, createRun } from '../runs/index.ts'
+import { scheduleDefaults } from '../tensor/index.ts'
 import type { learningRates, SftConfig } from './config.ts'
 import { type DriveResult, drive } from './drive.ts'
 import type { TrainEvent } from './events.ts'
@@ -83,7 +84,7 @@ export async function runTraining<P extends Record<string, number>>(plan: Plan<P
     data: rows.train,
     totalSteps: rows.totalSteps,
     learningRate,
-    schedule: { kind: config.schedule, warmup: config.warmup, floor: 0, decay: 0.2 },
+    schedule: { ...scheduleDefaults, kind: config.schedule, warmup: config.warmup },
     seed: config.seed,
     dropout: config.adapter !== null && config.dropout > 0,
     reference: reference?.read,
@@ -92,7 +93,6 @@ export async function runTraining<P extends Record<string, number>>(plan: Plan<P
       : undefined,
     warnings: rows.warnings,
     finish: (folder) => writeResult(opened, folder, plan),
-    close: async () => {},
   })
   closers.defer(() => training.close())
   const result = await drive(training, {

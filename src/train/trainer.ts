@@ -32,7 +32,6 @@ export interface TrainerOptions<P extends Record<string, number>> {
   warnings?: WarningEvent[]
   /** Writes the result. */
   finish(folder: string): Promise<void>
-  close(): Promise<void>
 }
 
 /**
@@ -135,7 +134,6 @@ export function createTrainer<P extends Record<string, number>>(options: Trainer
     finish: options.finish,
     async close() {
       host.close()
-      await options.close()
     },
   }
 }
