@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { HoneError } from '../base/index.ts'
 import type { OpenModel } from '../engine/index.ts'
 import { promptTokens } from '../evaluate/index.ts'
-import type { Sampling } from '../generate/index.ts'
+import type { Sampling, TextPiece } from '../generate/index.ts'
 import type { Message } from '../text/index.ts'
 import type { Terminal } from './terminal.ts'
 import type { Json } from './verb.ts'
@@ -44,7 +44,7 @@ export async function chat(
       const answer = await reply(open, messages, { ...sampling, n: 1, round: round++ }, system, terminal)
       if (answer === null) break
       messages.push({ role: 'assistant', content: answer })
-      terminal.print(answer)
+      terminal.print('')
     }
     ask()
   }
@@ -52,6 +52,7 @@ export async function chat(
   return { messages }
 }
 
+/** Draws an answer and shows it while it is drawn. */
 async function reply(
   open: OpenModel,
   messages: Message[],
@@ -62,7 +63,8 @@ async function reply(
   const tokens = promptTokens(open, { messages }, { system })
   terminal.status('…')
   try {
-    for await (const { text } of open.engine.sample([{ tokens }], sampling, { signal: terminal.signal })) return text
+    const options = { signal: terminal.signal, onText: ({ text }: TextPiece) => terminal.write(text) }
+    for await (const { text } of open.engine.sample([{ tokens }], sampling, options)) return text
     return null
   } catch (error) {
     if (terminal.signal.aborted) return null

@@ -4,7 +4,7 @@ import { atRow } from '../data/row.ts'
 import type { OpenModel } from '../engine/index.ts'
 import { type Asking, promptTokens, questionOf } from '../evaluate/index.ts'
 import { readRows } from '../formats/index.ts'
-import { type Completion, type Sampling, samplingDefaults } from '../generate/index.ts'
+import { type Completion, type Sampling, samplingDefaults, type TextPiece } from '../generate/index.ts'
 import { chat } from './chat.ts'
 import { modelKeys, openForVerb } from './model.ts'
 import type { Terminal } from './terminal.ts'
@@ -90,9 +90,11 @@ async function complete(
   const done: Completion[] = new Array(prompts.length * each)
   let printed = 0
   let count = 0
-  for await (const completion of open.engine.sample(prompts, sampling, { signal })) {
+  // A single answer is shown while it is drawn.
+  const onText = done.length === 1 ? ({ text }: TextPiece) => terminal.write(text) : undefined
+  for await (const completion of open.engine.sample(prompts, sampling, { signal, onText })) {
     done[completion.prompt * each + completion.sample] = completion
-    terminal.status(`${++count} of ${done.length} answers`)
+    if (!onText) terminal.status(`${++count} of ${done.length} answers`)
     for (; done[printed]; printed++) print(done[printed], done.length, terminal)
   }
   terminal.status('')
@@ -101,7 +103,7 @@ async function complete(
 
 function print({ prompt, sample, text, finish }: Completion, total: number, terminal: Terminal): void {
   if (total > 1) terminal.print(`── prompt ${prompt + 1}, answer ${sample + 1} (${finish})`)
-  terminal.print(text)
+  terminal.print(total > 1 ? text : '')
 }
 
 const toJson = ({ prompt, sample, promptTokens, tokens, logprobs, text, finish }: Completion): Json => ({

@@ -13,6 +13,8 @@ export interface Terminal extends TerminalOptions {
   readonly color: boolean
   /** A line of the answer; nothing with `--json`, whose document is the whole answer. */
   print(line: string): void
+  /** A piece of a line of the answer, as it is made; `print` ends the line. The status line is given up. */
+  write(piece: string): void
   /** A line about the work; nothing with `--quiet`. */
   note(line: string): void
   /** Said even with `--quiet`. */
@@ -59,6 +61,11 @@ export function openTerminal(options: TerminalOptions): Terminal {
       draw('')
       process.stdout.write(`${line}\n`)
       draw(before)
+    },
+    write(piece) {
+      if (json) return
+      draw('')
+      process.stdout.write(piece)
     },
     note: (line) => {
       if (!quiet) say(line)

@@ -15,4 +15,5 @@ export type {
   ForwardBackwardResult,
   ForwardOptions,
   Readout,
+  SampleOptions,
 } from './types.ts'

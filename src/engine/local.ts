@@ -162,12 +162,12 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
         throw error
       }
     },
-    async *sample(prompts, settings, { signal, adapter } = {}) {
+    async *sample(prompts, settings, { signal, adapter, onText } = {}) {
       sampling++
       try {
         const given = { ...samplingDefaults, ...settings }
         const weightsVersion = optimizer.steps
-        const how = { ...options.sampler, precision, signal, adapter, weightsVersion }
+        const how = { ...options.sampler, precision, signal, adapter, weightsVersion, onText }
         yield* generate(model, options.tokenizer ?? null, prompts, given, how)
       } finally {
         sampling--

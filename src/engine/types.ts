@@ -1,5 +1,5 @@
 import type { TokenTree } from '../batch/index.ts'
-import type { Completion, Prompt, Sampling } from '../generate/index.ts'
+import type { Completion, Prompt, Sampling, TextPiece } from '../generate/index.ts'
 import type { ModelConfig } from '../models/types.ts'
 import type { Objective } from '../objectives/index.ts'
 
@@ -14,6 +14,11 @@ export interface CallOptions {
 export interface ForwardOptions extends CallOptions {
   /** False reads the base model without its adapter. */
   adapter?: boolean
+}
+
+export interface SampleOptions extends ForwardOptions {
+  /** Called with each piece of text as it becomes certain; the pieces of a completion together are its text. */
+  onText?(piece: TextPiece): void
 }
 
 export interface ForwardBackwardOptions<P extends Record<string, number>> extends CallOptions {
@@ -58,7 +63,7 @@ export interface Engine {
   /** One update from what has accumulated. Waits for open `sample` calls, or refuses (E_SAMPLING) where `busy` says so. */
   optimStep(options: { learningRate: number; busy?: 'wait' | 'refuse' }): Promise<{ gradNorm: number }>
   /** Completions as they end. */
-  sample(prompts: readonly Prompt[], sampling: Partial<Sampling>, options?: ForwardOptions): AsyncIterable<Completion>
+  sample(prompts: readonly Prompt[], sampling: Partial<Sampling>, options?: SampleOptions): AsyncIterable<Completion>
   /** Drops the gradients that have accumulated. */
   zeroGrad(): void
 

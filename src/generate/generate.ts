@@ -5,7 +5,7 @@ import type { Tokenizer } from '../text/types.ts'
 import { type CachedRun, createPrefixCache, pathSpans } from './prefix.ts'
 import { createRowAllocator } from './rows.ts'
 import { createStopWatch, type StopWatch } from './stops.ts'
-import type { Completion, Prompt, Sampling } from './types.ts'
+import type { Completion, Prompt, Sampling, TextPiece } from './types.ts'
 
 export interface GenerateOptions {
   signal?: AbortSignal
@@ -18,6 +18,8 @@ export interface GenerateOptions {
   prefillTokens?: number
   /** False draws from the base model, without its adapter. */
   adapter?: boolean
+  /** Called with each piece of text as it becomes certain; the pieces of a completion together are its text. */
+  onText?(piece: TextPiece): void
 }
 
 /** A completion under way. */
@@ -96,6 +98,11 @@ export async function* generate(
           : one.tokens.length >= one.room
             ? 'length'
             : null
+      if (finish) one.watch.end()
+      if (options.onText) {
+        const text = one.watch.settled()
+        if (text !== '') options.onText({ prompt: one.prompt, sample: one.sample, text })
+      }
       if (!finish) {
         still.push(one)
         continue

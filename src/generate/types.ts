@@ -57,3 +57,10 @@ export interface Completion {
   /** Updates that the weights had seen. */
   weightsVersion: number
 }
+
+/** More of a completion's text, while it is drawn. */
+export interface TextPiece {
+  prompt: number
+  sample: number
+  text: string
+}

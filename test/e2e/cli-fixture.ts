@@ -91,13 +91,18 @@ export interface HoneOptions {
   input?: string
   /** Another program to run in the place of bin/hone.js. */
   entry?: string
+  /** Flags of the Node that starts it. */
+  flags?: string[]
   onStart?: (child: ChildProcess) => void
 }
 
 /** Runs `hone` as a shell would and waits for its end. */
-export function hone(args: readonly string[], { cwd, env, input, entry = bin, onStart }: HoneOptions): Promise<Ended> {
+export function hone(
+  args: readonly string[],
+  { cwd, env, input, entry = bin, flags = [], onStart }: HoneOptions,
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [entry, ...args], {
+    const child = spawn(process.execPath, [...flags, entry, ...args], {
       cwd,
       env: { ...process.env, HONE_THREADS: '1', NO_COLOR: '1', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ended, type Fixture, type HoneOptions, hone, makeFixture } from './cli-fixture.ts'
@@ -80,6 +81,40 @@ async function untilLines(path: string, lines: number): Promise<void> {
   }
   throw new Error(`${path} never had ${lines} lines`)
 }
+
+/** Flags with which this Node passes for an older one. */
+const olderNode = [
+  '--import',
+  "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'18.0.0'}})",
+]
+
+describe.concurrent('started by an older Node', () => {
+  test('says the same, and ends with the same code', async () => {
+    const lines = [
+      ['sample', ...model, '--prompt', 'red', '--max-tokens', '3', '--temperature', '0', '--json'],
+      ['sample', ...model, '--nonsense'],
+    ]
+    for (const line of lines) {
+      const [newer, older] = await Promise.all([run(line), run(line, { flags: olderNode })])
+      expect(older).toEqual(newer)
+    }
+  })
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('%s of the starter: the training keeps a checkpoint', async (signal) => {
+    const out = `left-${signal}`
+    const line = ['train', 'sft', ...model, '--data', 'chats.jsonl', '--out', out, 'batchSize=2', 'steps=100000']
+    const folder = at.path(out, 'run')
+    const writer = () => readdirSync(folder).find((name) => name.startsWith('lock-'))
+    await run(line, {
+      flags: olderNode,
+      onStart: (child) => void untilLines(join(folder, 'events.jsonl'), 4).then(() => child.kill(signal)),
+    })
+    for (let waited = 0; writer() && waited < 20_000; waited += 20)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(writer()).toBeUndefined()
+    expect(readdirSync(join(folder, 'checkpoints'))).toContainEqual(expect.stringMatching(/^step-\d+$/))
+  })
+})
 
 describe.concurrent('Ctrl-C', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
