@@ -274,6 +274,16 @@ CHECK(logprobsGrad) {
   for (int output : {5, 6})
     for (int input : {0, 1}) c.apart(output, input);
 }
+CHECK(logprobsWithGrad) {
+  const I64 rows = head(c), width = c.size(1);
+  c.ids(2, rows, c.size(2));
+  c.need(3, rows);
+  c.need(4, rows);
+  c.need(5, c.times(rows, width));
+  c.need(6, c.times(c.size(2), width));
+  for (int output : {5, 6})
+    for (int input : {0, 1}) c.apart(output, input);
+}
 CHECK(logits) {
   c.need(2, c.times(head(c), c.size(2)));
   c.apart(2, 0);
@@ -312,6 +322,15 @@ void update(const Check& c, int same) {
 CHECK(adamw) { update(c, 4); }
 CHECK(sgd) { update(c, 3); }
 CHECK(lion) { update(c, 3); }
+CHECK(multiplyAdds) {
+  if (c.size(0) % 256 != 0) c.fail("E_KERNEL", "n is " + std::to_string(c.size(0)) + ", expected a multiple of 256");
+  c.need(0, c.size(0));
+  c.size(1);
+}
+CHECK(blockSums) {
+  c.need(0, c.size(0));
+  c.need(1, (c.size(0) + 65535) / 65536);
+}
 #undef CHECK
 
 using Checker = void (*)(const Check&);

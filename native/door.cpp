@@ -270,6 +270,24 @@ napi_value idle(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+/** profile(context, times) → promise of `times`, filled when the next call of this ends it; without times it only ends. */
+napi_value profile(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (!call.context) return nullptr;
+  size_t length = 0;
+  napi_typedarray_type type;
+  Command command;
+  command.type = Command::profile;
+  napi_value promise = nullptr;
+  if (call.count > 1) {
+    if (!call.array(1, &command.target, &length, &type) || type != napi_float64_array) return fail(env, "profile: expected a Float64Array");
+    command.length = (int64_t)length;
+    promise = call.promise(call.args[1], &command.reply);
+  }
+  call.context->executor->enqueue(std::move(command));
+  return promise;
+}
+
 napi_value cancel(napi_env env, napi_callback_info info) {
   Call call(env, info);
   if (call.context) call.context->executor->cancel();
@@ -310,7 +328,7 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
   const struct {
     const char* name;
     napi_callback call;
-  } doors[] = {{"open", open}, {"close", close}, {"enqueue", enqueue}, {"alloc", alloc}, {"free", release}, {"write", write}, {"read", read}, {"load", load}, {"idle", idle}, {"cancel", cancel}};
+  } doors[] = {{"open", open}, {"close", close}, {"enqueue", enqueue}, {"alloc", alloc}, {"free", release}, {"write", write}, {"read", read}, {"load", load}, {"idle", idle}, {"cancel", cancel}, {"profile", profile}};
   for (const auto& door : doors) {
     napi_value function;
     napi_create_function(env, door.name, NAPI_AUTO_LENGTH, door.call, nullptr, &function);

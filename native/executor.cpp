@@ -1,5 +1,6 @@
 #include "executor.h"
 
+#include <chrono>
 #include <cstring>
 #include <new>
 
@@ -11,6 +12,8 @@ namespace {
 
 /** How often the thread looks for a command before it sleeps: the caller is often about to send the next one. */
 constexpr int spins = 2000;
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string plural(int64_t n, const char* what) { return std::to_string(n) + " " + what; }
 
@@ -31,6 +34,7 @@ Executor::~Executor() {
   }
   wake_.notify_all();
   thread_.join();
+  if (profile_.reply) profile_.reply(nullptr);
   for (auto& entry : slots_) releaseSlot(entry.second);
 }
 
@@ -118,6 +122,11 @@ void Executor::execute(Command& command) {
         loadFile(command, slotOf(command.buffer, "load"));
         reply(command, nullptr);
         return;
+      case Command::profile:
+        // The end of one profile, and with a target the beginning of the next.
+        if (profile_.reply) profile_.reply(nullptr);
+        profile_ = {(double*)command.target, command.length, 0, std::move(command.reply)};
+        return;
       case Command::idle:
         break;
     }
@@ -163,7 +172,12 @@ void Executor::runKernel(const Command& command) {
       executor.scratch_.clear();
     }
   } scratch = {*this};
+  const bool timed = profile_.used + 2 <= profile_.room;
+  const double begun = timed ? now() : 0;
   kernels_.kernels[command.opcode](run);
+  if (!timed) return;
+  profile_.times[profile_.used++] = begun;
+  profile_.times[profile_.used++] = now() - begun;
 }
 
 void Executor::loadFile(const Command& command, Slot& slot) {

@@ -21,14 +21,14 @@ namespace hone {
 using Reply = std::function<void(const Failure*)>;
 
 struct Command {
-  enum Type { kernel, allocate, release, write, read, load, idle } type = idle;
+  enum Type { kernel, allocate, release, write, read, load, idle, profile } type = idle;
   int opcode = 0;
   /** Kernel: buffers (0 is none), then numbers, as in the table. */
   double args[maxBuffers + maxNumbers] = {};
 
   int64_t buffer = 0, offset = 0, length = 0;
   DType dtype = F32;
-  /** Source of a write (owned), target of a read (kept alive by the reply). */
+  /** Source of a write (owned), target of a read or a profile (kept alive by the reply). */
   std::unique_ptr<char[]> source;
   void* target = nullptr;
   std::string path;
@@ -73,6 +73,13 @@ class Executor {
     size_t bytes;
   };
   std::vector<Block> scratch_;
+
+  /** While kernels are timed: (seconds since the start of the process's clock, seconds) of each go to `times`. */
+  struct Profile {
+    double* times = nullptr;
+    int64_t room = 0, used = 0;
+    Reply reply;
+  } profile_;
 
   /** The first failure that nobody was told yet; kernels are skipped while there is one. */
   std::unique_ptr<Failure> failure_;

@@ -60,6 +60,9 @@ const std::vector<KernelSpec>& kernelTable() {
       {"logprobsGrad",
        {in("x"), weight("w"), ids("targets"), in("lse"), in("dy"), out("dx"), maybe(out("dw"))},
        {"rows", "width", "vocab", "softcap", "precision", "accumulate"}},
+      {"logprobsWithGrad",
+       {in("x"), weight("w"), ids("targets"), in("dy"), out("y"), out("dx"), maybe(out("dw"))},
+       {"rows", "width", "vocab", "softcap", "precision"}},
       {"logits", {in("x"), weight("w"), out("y")}, {"rows", "width", "vocab", "softcap", "precision"}},
       {"logitsLogprobs", {in("logits"), ids("targets"), out("y")}, {"rows", "vocab"}},
       {"sampleTokens",
@@ -74,6 +77,8 @@ const std::vector<KernelSpec>& kernelTable() {
        {"n", "learningRate", "beta1", "beta2", "eps", "weightDecay", "step"}},
       {"sgd", {out("p"), maybe(out("m")), in("g"), in("factor")}, {"n", "learningRate", "momentum", "weightDecay"}},
       {"lion", {out("p"), out("m"), in("g"), in("factor")}, {"n", "learningRate", "beta1", "beta2", "weightDecay"}},
+      {"multiplyAdds", {out("y")}, {"n", "steps", "precision"}},
+      {"blockSums", {in("x"), out("y")}, {"n"}},
   };
   return table;
 }

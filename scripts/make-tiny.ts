@@ -1,7 +1,7 @@
 /**
  * Makes the shipped base model again: trains its tokenizer and its weights from seeded text, and writes a plain Hugging
  * Face folder. `npm run make:tiny -- --data FOLDER [--out FOLDER] [--tokens N]`; FOLDER holds the texts named in
- * models/tiny/README.md. 5 M tokens took 10 minutes on 2 cores.
+ * models/tiny/README.md. The 12 M tokens take 24 minutes on 2 cores.
  */
 import { parseArgs } from 'node:util'
 import { HoneError, joinPath, platform, random } from '../src/base/index.ts'

@@ -93,10 +93,10 @@ function attentionShape(d: Draws, size: (most: number) => number) {
   return { rows, heads, keyHeads, width, numbers, buffers: { q, k, v, segments, spans } }
 }
 
-function headShape(d: Draws, size: (most: number) => number) {
-  const rows = size(20)
-  const width = size(40)
-  const vocab = 1 + d.pick([d.below(40), 1023, 1024, 1500])
+const headShape = (d: Draws, size: (most: number) => number) =>
+  headOf(d, size(20), size(40), 1 + d.pick([d.below(40), 1023, 1024, 1500]))
+
+function headOf(d: Draws, rows: number, width: number, vocab: number) {
   const softcap = d.pick([0, 0, 3])
   const x = d.normals(rows * width)
   const w = d.weights(vocab * width, undefined, 0.3)
@@ -356,6 +356,21 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
       outputs: { y: loose(numbers.precision), lse: loose(numbers.precision) },
     }
   },
+  logprobsWithGrad: (d, size) => {
+    // Many rows are taken in slices.
+    const many = d.below(8) === 0
+    const { rows, vocab, width, numbers, buffers } = many
+      ? headOf(d, 1100 + d.below(1300), 1 + d.below(6), 1 + d.below(40))
+      : headShape(d, size)
+    const dw = d.pick([null, d.normals(vocab * width)])
+    // With bf16 products the gradient of the logits is rounded too, which the reference does not do.
+    const allowed = numbers.precision === 1 ? 2e-2 : 3e-5
+    return {
+      buffers: { ...buffers, dy: d.normals(rows), y: d.normals(rows), dx: d.normals(rows * width), dw },
+      numbers,
+      outputs: { y: loose(numbers.precision), dx: allowed, dw: allowed },
+    }
+  },
   logits: (d, size) => {
     const { rows, vocab, numbers, buffers } = headShape(d, size)
     return {
@@ -447,6 +462,18 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
       numbers: { n, learningRate: 0.01, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 },
       outputs: { p: 1e-6, m: 1e-6 },
     }
+  },
+  multiplyAdds: (d, size) => {
+    const n = 256 * size(2)
+    return {
+      buffers: { y: d.normals(n) },
+      numbers: { n, steps: d.below(50), precision: d.below(2) },
+      outputs: { y: 1e-5 },
+    }
+  },
+  blockSums: (d, size) => {
+    const n = d.below(4) * 65_536 + size(100)
+    return { buffers: { x: d.positive(n), y: d.normals(Math.ceil(n / 65_536)) }, numbers: { n }, outputs: { y: 1e-5 } }
   },
 }
 

@@ -35,6 +35,23 @@ constexpr int64_t taskRows = 4 * MR;
 /** Rows that are taken through the whole vocabulary together. */
 constexpr int64_t sliceRows = 8192 / taskRows * taskRows;
 
+/** Rows whose logits are kept between the directions, and those logits' number: 144 MB. */
+constexpr int64_t keptRows = 1120, keptLogits = 36 << 20;
+
+/** weight · d log p(target) / d logit, in place of n capped logits of a chunk; the target may lie outside of it. */
+HONE_INLINE void logitsGrad(float* line, int64_t n, int64_t target, float weight, float lse, float softcap) {
+  const bool hit = target >= 0 && target < n;
+  const float z = hit ? line[target] : 0;
+  eachVector(n, [&](int64_t j, int64_t c) {
+    F value = get(line + j, c), g = exp(value - lse) * -weight;
+    if (softcap != 0) g = g * (1.0f - (value / softcap) * (value / softcap));
+    put(line + j, g, c);
+  });
+  if (!hit) return;
+  const float g = weight * (1.0f - exp1(z - lse));
+  line[target] = softcap == 0 ? g : g * (1.0f - (z / softcap) * (z / softcap));
+}
+
 /** Packs one chunk of w's rows. */
 Panels packChunk(const Run& run, const Head& h, char* space, int64_t from) {
   const Panels panels = {space, h.format, least(vocabChunk, h.vocab - from), h.width};
@@ -119,20 +136,8 @@ void kernels::logprobsGrad(const Run& run) {
         block(x, w, i0, i1, 0, n, {d, vocabChunk, 1, false, nullptr});
         for (int64_t i = i0; i < i1; i++) {
           float* line = d + i * vocabChunk;
-          const float weight = dy[row + i], base = lse[row + i];
-          const int64_t target = targets[row + i] - from;
-          const bool hit = target >= 0 && target < n;
           capLogits(line, n, h.softcap);
-          const float z = hit ? line[target] : 0;
-          eachVector(n, [&](int64_t j, int64_t c) {
-            F value = get(line + j, c), g = exp(value - base) * -weight;
-            if (h.softcap != 0) g = g * (1.0f - (value / h.softcap) * (value / h.softcap));
-            put(line + j, g, c);
-          });
-          if (hit) {
-            const float g = weight * (1.0f - exp1(z - base));
-            line[target] = h.softcap == 0 ? g : g * (1.0f - (z / h.softcap) * (z / h.softcap));
-          }
+          logitsGrad(line, n, targets[row + i] - from, dy[row + i], lse[row + i], h.softcap);
         }
       });
       const Panels dRows = {dSpace, h.format, rows, n}, wt = {wAcross, h.format, h.width, n};
@@ -143,6 +148,65 @@ void kernels::logprobsGrad(const Run& run) {
       if (!dw) continue;
       const Panels dColumns = {dSpace, h.format, n, rows};
       packAll<MR>(run, dColumns, {d, F32, vocabChunk, true});
+      multiplyPacked(run, dColumns, xt, n, h.width, {dw + from * h.width, h.width, 1, true, nullptr});
+    }
+  }
+}
+
+void kernels::logprobsWithGrad(const Run& run) {
+  const Head h = headOf(run, 0);
+  const int32_t* targets = run.ints(2);
+  const float* dy = run.floats(3);
+  float *y = run.floats(4), *dx = run.floats(5), *dw = run.floats(6);
+  // The logits of a slice of rows are kept between the two directions: slices of like size, whatever the threads.
+  const int64_t limit = most(taskRows, least(keptRows, keptLogits / most(1, h.vocab)));
+  const int64_t slice = least(h.rows, roundUp(ceilDivide(h.rows, most(1, ceilDivide(h.rows, limit))), taskRows));
+  char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
+  char* wSpace = (char*)run.scratch(most(panelsBytes<NR>(h.format, vocabChunk, h.width), panelsBytes<NR>(h.format, h.width, vocabChunk)) / 4);
+  char* dSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, vocabChunk) / 4);
+  char* dAcross = dw ? (char*)run.scratch(panelsBytes<MR>(h.format, vocabChunk, slice) / 4) : nullptr;
+  char* xAcross = dw ? (char*)run.scratch(panelsBytes<NR>(h.format, h.width, slice) / 4) : nullptr;
+  float* logits = run.scratch(slice * h.vocab);
+  SumExp* sums = (SumExp*)run.scratch(slice * 4);
+  float* own = run.scratch(slice);  // the target's logit
+  for (int64_t row = 0; row < h.rows; row += slice) {
+    const int64_t rows = least(slice, h.rows - row), tasks = ceilDivide(rows, taskRows);
+    const Panels x = {xSpace, h.format, rows, h.width}, xt = {xAcross, h.format, h.width, rows};
+    const Operand xRows = advance(h.x, row);
+    packAll<MR>(run, x, xRows);
+    if (dw) packAll<NR>(run, xt, {xRows.data, F32, h.width, true});
+    for (int64_t r = 0; r < rows; r++) sums[r] = SumExp{};
+    for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
+      const Panels w = packChunk(run, h, wSpace, from);
+      const int64_t n = w.outer;
+      run.parallel(tasks, 2.0 * rows * n * h.width, [&](int64_t task, int) {
+        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
+        block(x, w, i0, i1, 0, n, {logits + from, h.vocab, 1, false, nullptr});
+        for (int64_t i = i0; i < i1; i++) {
+          float* line = logits + i * h.vocab + from;
+          capLogits(line, n, h.softcap);
+          sums[i].add(line, n);
+          const int64_t target = targets[row + i] - from;
+          if (target >= 0 && target < n) own[i] = line[target];
+        }
+      });
+    }
+    for (int64_t r = 0; r < rows; r++) y[row + r] = sums[r].logprob(own[r]);
+    for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
+      const int64_t n = least(vocabChunk, h.vocab - from);
+      const Panels dRows = {dSpace, h.format, rows, n}, dColumns = {dAcross, h.format, n, rows}, wt = {wSpace, h.format, h.width, n};
+      const Operand chunk = advance(h.w, from);
+      packAll<NR>(run, wt, {chunk.data, chunk.dtype, h.width, true});
+      // Tasks end where panels do, so that each packs what it has just formed.
+      run.parallel(tasks, 20.0 * rows * n, [&](int64_t task, int) {
+        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
+        for (int64_t i = i0; i < i1; i++)
+          logitsGrad(logits + i * h.vocab + from, n, targets[row + i] - from, dy[row + i], sums[i].lse(), h.softcap);
+        packRange<MR>(dRows, {logits + from, F32, h.vocab, false}, i0 / MR, ceilDivide(i1, MR));
+      });
+      multiplyPacked(run, dRows, wt, rows, h.width, {dx + row * h.width, h.width, 1, from > 0, nullptr});
+      if (!dw) continue;
+      packAll<MR>(run, dColumns, {logits + from, F32, h.vocab, true});
       multiplyPacked(run, dColumns, xt, n, h.width, {dw + from * h.width, h.width, 1, true, nullptr});
     }
   }

@@ -6,6 +6,7 @@ import { countUnits, evaluateObjective, type ReadBatch } from '../objectives/ind
 import {
   gather,
   logprobs,
+  logprobsWithGrad,
   type OptimizerConfig,
   openOptimizer,
   openReferenceBackend,
@@ -39,8 +40,8 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
   let sampling = 0
   let idle: (() => void)[] = []
 
-  /** The log-probs of a batch's targets, as a tensor of the scope. */
-  function read(scope: Scope, batch: TokenTree, extra: { adapter?: boolean; dropoutSeed?: number }): Tensor {
+  /** What the head is asked for: the hidden states before each target of the batch, and the targets' ids. */
+  function ask(scope: Scope, batch: TokenTree, extra: { adapter?: boolean; dropoutSeed?: number }) {
     const rowIds = extra.dropoutSeed === undefined ? null : tokenRows(batch)
     const hidden = model.hidden(scope, {
       tokens: scope.from(batch.tokens),
@@ -52,8 +53,10 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       dropout: rowIds ? { seed: extra.dropoutSeed ?? 0, rowIds: scope.from(rowIds) } : undefined,
     })
     const targets = scope.from(batch.targets.map((t) => batch.tokens[t]))
-    return logprobs(gather(hidden, predecessors(batch)), model.head, targets, head)
+    return { hidden: gather(hidden, predecessors(batch)), targets }
   }
+
+  const read = ({ hidden, targets }: ReturnType<typeof ask>): Tensor => logprobs(hidden, model.head, targets, head)
 
   /** Runs a call so that firing the signal drops what is queued, and nothing it had begun remains. */
   async function interruptible<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
@@ -72,7 +75,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
   async function forward(batch: TokenTree, adapter?: boolean): Promise<Float32Array> {
     if (batch.targets.length === 0) return new Float32Array(0)
     using scope = new Scope(backend)
-    return Float32Array.from(await read(scope, batch, { adapter }).read())
+    return Float32Array.from(await read(ask(scope, batch, { adapter })).read())
   }
 
   async function forwardBackward<P extends Record<string, number>>(
@@ -112,12 +115,27 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
         continue
       }
       using scope = new Scope(backend, { record: true })
-      const output = read(scope, batch, { dropoutSeed })
+      const asked = ask(scope, batch, { dropoutSeed })
+      const evaluate = (values: Float32Array) =>
+        evaluateObjective(host, objective, params, [part(index, values)], units)
+      if (objective.linear && !waiting) {
+        // The gradient at any log-probs is the gradient: both directions go off at once.
+        const [cotangent] = (await evaluate(new Float32Array(batch.targets.length))).cotangents
+        const both = logprobsWithGrad(asked.hidden, model.head, asked.targets, scope.from(cotangent), head)
+        const reading = both.values.read()
+        scope.backward(asked.hidden, both.gradient)
+        const values = Float32Array.from(await reading)
+        result.logprobs.push(values)
+        add(await evaluate(values))
+        refuseNonFinite(result.loss, batch)
+        continue
+      }
+      const output = read(asked)
       const values = Float32Array.from(await output.read())
       result.logprobs.push(values)
       let cotangent = waiting?.[index]
       if (!cotangent) {
-        const evaluated = await evaluateObjective(host, objective, params, [part(index, values)], units)
+        const evaluated = await evaluate(values)
         add(evaluated)
         cotangent = evaluated.cotangents[0]
       }

@@ -54,7 +54,7 @@ export interface Engine {
   forward(batch: TokenTree, options?: ForwardOptions): Promise<{ logprobs: Float32Array }>
   /**
    * Loss and gradient of an objective over some micro-batches that form one update; gradients accumulate.
-   * @throws HoneError E_NON_FINITE before any gradient is formed, naming the rows of the batch
+   * @throws HoneError E_NON_FINITE naming the rows of the batch; no gradient remains
    */
   forwardBackward<P extends Record<string, number>>(
     batches: readonly TokenTree[],

@@ -49,17 +49,19 @@ export interface Objective<P extends Record<string, number> = Record<string, num
    * denominator is counted before the first micro-batch, so that micro-batches add up to the big batch.
    */
   per: 'token' | 'pair'
+  /** The loss is linear in the log-probs, so that its gradient is known before them: the engine saves work. */
+  linear: boolean
   /** 'batch' where a unit's loss depends on other units: all micro-batches are read before it is evaluated once. */
   scope: 'row' | 'batch'
   evaluate(views: Views, params: P): ObjectiveValue
 }
 
-/** Declares an objective; `scope` is 'row' unless said otherwise. */
+/** Declares an objective; `scope` is 'row' and `linear` is false unless said otherwise. */
 export function objective<P extends Record<string, number>>(
-  spec: Omit<Objective<P>, 'evaluate' | 'scope'> & { scope?: 'row' | 'batch' },
+  spec: Omit<Objective<P>, 'evaluate' | 'scope' | 'linear'> & Partial<Pick<Objective<P>, 'scope' | 'linear'>>,
   evaluate: Objective<P>['evaluate'],
 ): Objective<P> {
-  return { scope: 'row', ...spec, evaluate }
+  return { scope: 'row', linear: false, ...spec, evaluate }
 }
 
 /** [N] Σ over a sequence's tokens of log p. */

@@ -84,6 +84,15 @@ for (const [id, objective] of Object.entries(objectives)) {
       for (const value of [...Object.values(metrics), ...cotangents[0]]) expect(Number.isFinite(value)).toBe(true)
     })
 
+    if (objective.linear)
+      test('being linear, its gradient is the same at any log-probs', async () => {
+        const batch = makeBatch(4, 5)
+        const elsewhere = { ...batch, logprobs: new Float64Array(batch.logprobs.length) }
+        expect((await evaluate(objective, [elsewhere])).cotangents).toEqual(
+          (await evaluate(objective, [batch])).cotangents,
+        )
+      })
+
     test('an unknown parameter is refused by name', () => {
       expect(() => withParams(objective, { betta: 1 })).toThrow(/no parameter 'betta'/)
     })

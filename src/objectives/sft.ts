@@ -10,6 +10,7 @@ export const sft = objective(
     needs: [],
     params: {},
     per: 'token',
+    linear: true,
   },
   ({ all }) => ({ loss: neg(mul(all.weights, all.logprobs)) }),
 )

@@ -21,6 +21,20 @@ export interface BackendStats {
   bytes: number
 }
 
+/** A kernel that ran. */
+export interface KernelTime {
+  kernel: KernelName
+  args: Readonly<Record<string, number | null>>
+  /** Seconds on a clock of the backend's own. */
+  begin: number
+  seconds: number
+}
+
+export interface Profile {
+  /** Ends the timing once all that was queued is done. */
+  stop(): Promise<KernelTime[]>
+}
+
 /**
  * A connector to something that computes: buffers, and kernels over them. Every call but `read`, `load` and `idle`
  * returns at once: work is queued and done in order, on the backend's own threads.
@@ -50,6 +64,8 @@ export interface Backend {
   /** Resolves when all that was queued is done; rejects with the first error since the last read or idle. */
   idle(): Promise<void>
   stats(): BackendStats
+  /** Times each kernel queued from here on, `most` at most. One profile at a time; `cancel` spoils it. */
+  profile(most?: number): Profile
   /** Frees everything; the backend cannot be used after. */
   close(): void
 }

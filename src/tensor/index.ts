@@ -1,4 +1,4 @@
-export type { Backend, BackendStats, DType, FileSlice, Values } from './backend.ts'
+export type { Backend, BackendStats, DType, FileSlice, KernelTime, Profile, Values } from './backend.ts'
 export { openReferenceBackend } from './backends/reference/index.ts'
 export { type BufferId, type KernelArgs, type KernelName, kernelSpecs, type UnaryKind, unaryKinds } from './kernels.ts'
 export { type BackendOptions, openBackend } from './open.ts'
@@ -7,6 +7,14 @@ export * from './ops/elementwise.ts'
 export * from './ops/reduce.ts'
 export * from './ops/transformer.ts'
 export { type Optimizer, type OptimizerConfig, openOptimizer, optimizerDefaults, optimizerKinds } from './optimizers.ts'
+export {
+  type Ceilings,
+  type KernelCost,
+  type KernelShare,
+  kernelCost,
+  kernelShares,
+  measureCeilings,
+} from './profile.ts'
 export { type ScheduleConfig, scheduleDefaults, scheduleFactor, schedules } from './schedules.ts'
 export { Scope } from './scope.ts'
 export { Parameter, type Shape, sizeOf, Tensor } from './tensor.ts'

@@ -108,6 +108,14 @@ export const kernelSpecs = {
     buffers: ['x', 'w', 'targets', 'lse', 'dy', 'dx', 'dw?'],
     numbers: ['rows', 'width', 'vocab', 'softcap', 'precision', 'accumulate'],
   },
+  /**
+   * `logprobs` and `logprobsGrad` in one, for a dy that is known beforehand: each logit is formed once, and those of a
+   * slice of rows are kept between the two. y are the same floats as `logprobs` gives; dx is replaced.
+   */
+  logprobsWithGrad: {
+    buffers: ['x', 'w', 'targets', 'dy', 'y', 'dx', 'dw?'],
+    numbers: ['rows', 'width', 'vocab', 'softcap', 'precision'],
+  },
   /** y [R, V] = cap(x · wᵀ), the same floats that `logprobs` forms on the way. */
   logits: { buffers: ['x', 'w', 'y'], numbers: ['rows', 'width', 'vocab', 'softcap', 'precision'] },
   /** y[r] = log softmax(logits[r])[targets[r]]: the same floats as `logprobs` gives. */
@@ -147,6 +155,15 @@ export const kernelSpecs = {
   sgd: { buffers: ['p', 'm?', 'g', 'factor'], numbers: ['n', 'learningRate', 'momentum', 'weightDecay'] },
   /** Lion (Chen et al. 2023): p ← p − lr·(sign(β₁m + (1−β₁)g) + wd·p); m ← β₂m + (1−β₂)g. */
   lion: { buffers: ['p', 'm', 'g', 'factor'], numbers: ['n', 'learningRate', 'beta1', 'beta2', 'weightDecay'] },
+
+  /**
+   * The machine's ceiling in arithmetic: `steps` rounds of y ← y · 0.999 + 0.001, in registers alone; with precision 1 of
+   * y ← y + 2⁻¹⁴ + 2⁻¹⁴ by a product of bf16 pairs. That is 2 · n · steps floating-point operations, with bf16 4 · n · steps;
+   * n is a multiple of 256.
+   */
+  multiplyAdds: { buffers: ['y'], numbers: ['n', 'steps', 'precision'] },
+  /** The machine's ceiling in reading: y[b] = Σ x[i] over the b-th 65536 numbers of x. */
+  blockSums: { buffers: ['x', 'y'], numbers: ['n'] },
 } as const
 
 export const unaryKinds = {

@@ -1,5 +1,5 @@
 import { HoneError, platform } from '../../../base/index.ts'
-import type { Backend, DType, Values } from '../../backend.ts'
+import type { Backend, DType, KernelTime, Values } from '../../backend.ts'
 import { type BufferId, type KernelName, kernelSpecs } from '../../kernels.ts'
 import { buildNative } from './build.ts'
 import { loadNative, type NativeModule } from './native.ts'
@@ -97,6 +97,8 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
   let nextId = 1
   let bytes = 0
   let open = true
+  /** The kernels queued since a profile began, in the order in which the native side times them. */
+  let timed: Pick<KernelTime, 'kernel' | 'args'>[] | null = null
 
   const slotOf = (id: BufferId, what: string): Slot => {
     const slot = slots.get(id)
@@ -185,6 +187,7 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
         args[at++] = value
       }
       native.enqueue(context, layout.opcode, args)
+      timed?.push({ kernel, args: { ...values } as KernelTime['args'] })
     },
     cancel() {
       checkOpen()
@@ -195,6 +198,21 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
       await settle(native.idle(context))
     },
     stats: () => ({ buffers: slots.size, bytes }),
+    profile(most = 100_000) {
+      checkOpen()
+      const times = new Float64Array(2 * most)
+      const filled = native.profile(context, times)
+      const kernels: NonNullable<typeof timed> = []
+      timed = kernels
+      return {
+        async stop() {
+          native.profile(context)
+          timed = null
+          await filled
+          return kernels.slice(0, most).map((run, i) => ({ ...run, begin: times[2 * i], seconds: times[2 * i + 1] }))
+        },
+      }
+    },
     close() {
       if (!open) return
       open = false

@@ -27,6 +27,8 @@ export interface NativeModule {
   ): Promise<unknown>
   idle(context: NativeContext): Promise<unknown>
   cancel(context: NativeContext): void
+  /** Times kernels from here on: (start, seconds) of each go to `times`, until the next call of this resolves the promise. */
+  profile(context: NativeContext, times?: Float64Array): Promise<unknown> | undefined
 }
 
 export const loadNative = (path: string): NativeModule => createRequire(import.meta.url)(path) as NativeModule

@@ -1,5 +1,5 @@
 import { HoneError, platform } from '../../../base/index.ts'
-import type { Backend, DType, FileSlice, Values } from '../../backend.ts'
+import type { Backend, DType, FileSlice, KernelTime, Values } from '../../backend.ts'
 import { type BufferId, type KernelName, kernelSpecs } from '../../kernels.ts'
 import { narrow, widen } from './floats.ts'
 import { referenceKernels } from './kernels.ts'
@@ -16,6 +16,7 @@ interface Slot {
 export function openReferenceBackend(): Backend {
   const slots = new Map<BufferId, Slot>()
   let nextId = 1
+  let timed: KernelTime[] | null = null
 
   const slot = (id: BufferId, what: string): Slot => {
     const found = slots.get(id)
@@ -72,7 +73,9 @@ export function openReferenceBackend(): Backend {
       for (const name of spec.numbers) {
         if (typeof given[name] !== 'number') throw new HoneError('E_KERNEL', `${kernel}: number '${name}' is missing`)
       }
+      const begin = timed ? platform().elapsed() : 0
       ;(referenceKernels[kernel] as (b: unknown, n: unknown) => void)(buffers, given)
+      timed?.push({ kernel, args: { ...given }, begin, seconds: platform().elapsed() - begin })
       for (const [name, dtype] of Object.entries(dtypes)) {
         if ((dtype === 'bf16' || dtype === 'f16') && name === 'y') narrow(buffers[name] as Float64Array, dtype)
       }
@@ -83,6 +86,16 @@ export function openReferenceBackend(): Backend {
       buffers: slots.size,
       bytes: [...slots.values()].reduce((sum, { data }) => sum + data.byteLength, 0),
     }),
+    profile() {
+      const times: KernelTime[] = []
+      timed = times
+      return {
+        async stop() {
+          timed = null
+          return times
+        },
+      }
+    },
     close: () => slots.clear(),
   }
 }

@@ -1,5 +1,6 @@
 import type { KernelName, kernelSpecs } from '../../kernels.ts'
 import { attention, attentionGrad } from './attention.ts'
+import { ceilings } from './ceilings.ts'
 import { elementwise } from './elementwise.ts'
 import { optimizers } from './optimizers.ts'
 import { transformer } from './transformer.ts'
@@ -25,4 +26,5 @@ export const referenceKernels: { [K in KernelName]: ReferenceKernel<K> } = {
   attentionGrad,
   ...vocabulary,
   ...optimizers,
+  ...ceilings,
 }

@@ -2,7 +2,7 @@ import { HoneError, philox } from '../../../base/index.ts'
 import { toBf16 } from './floats.ts'
 import type { ReferenceKernel } from './kernels.ts'
 
-type Names = 'logprobs' | 'logprobsGrad' | 'logits' | 'logitsLogprobs' | 'sampleTokens'
+type Names = 'logprobs' | 'logprobsGrad' | 'logprobsWithGrad' | 'logits' | 'logitsLogprobs' | 'sampleTokens'
 
 interface HeadNumbers {
   width: number
@@ -53,6 +53,11 @@ export const vocabulary: { [K in Names]: ReferenceKernel<K> } = {
         }
       }
     }
+  },
+  logprobsWithGrad: ({ x, w, targets, dy, y, dx, dw }, n) => {
+    const lse = new Float64Array(n.rows)
+    vocabulary.logprobs({ x, w, targets, y, lse }, n)
+    vocabulary.logprobsGrad({ x, w, targets, lse, dy, dx, dw }, { ...n, accumulate: 0 })
   },
   logits: ({ x, w, y }, n) => {
     for (let r = 0; r < n.rows; r++) y.set(logitRow(x, w, r, n), r * n.vocab)
