@@ -18,6 +18,7 @@ const tasks = {
     ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
   ],
   build: [['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']],
+  bench: [[...ts, 'bench/run.ts']],
   'make:tiny': [[...ts, 'scripts/make-tiny.ts']],
 }
 

@@ -14,6 +14,7 @@ export {
   kernelCost,
   kernelShares,
   measureCeilings,
+  median,
 } from './profile.ts'
 export { type ScheduleConfig, scheduleDefaults, scheduleFactor, schedules } from './schedules.ts'
 export { Scope } from './scope.ts'
