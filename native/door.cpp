@@ -35,6 +35,8 @@ struct Context {
   }
 };
 
+constexpr napi_type_tag programTag = {0x9d1c0f5b3e7a4c21, 0x86f2a9d4c7e15b30};
+
 void stopOnExit(void* data) { ((Context*)data)->stop(); }
 
 napi_value text(napi_env env, const std::string& s) {
@@ -172,8 +174,52 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
   if (!call.array(2, &data, &length, &type) || type != napi_float64_array || length < spec.buffers.size() + spec.numbers.size()) return fail(env, "enqueue: expected a Float64Array of all buffers and numbers");
   Command command;
   command.type = Command::kernel;
-  command.opcode = (int)opcode;
-  memcpy(command.args, data, (spec.buffers.size() + spec.numbers.size()) * sizeof(double));
+  command.call.opcode = (int)opcode;
+  memcpy(command.call.args, data, (spec.buffers.size() + spec.numbers.size()) * sizeof(double));
+  call.context->executor->enqueue(std::move(command));
+  return nullptr;
+}
+
+using Calls = std::shared_ptr<const std::vector<KernelCall>>;
+
+/** program(context, numbers) → a list of kernels to replay: for each its opcode and then its arguments, as `enqueue` takes them. */
+napi_value program(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (!call.context) return nullptr;
+  void* data;
+  size_t length;
+  napi_typedarray_type type;
+  if (!call.array(1, &data, &length, &type) || type != napi_float64_array) return fail(env, "program: expected a Float64Array");
+  auto calls = std::make_shared<std::vector<KernelCall>>();
+  const double *at = (const double*)data, *end = at + length;
+  while (at < end) {
+    KernelCall next;
+    if (!(*at >= 0 && *at < kernelCount)) return fail(env, "program: unknown kernel");
+    next.opcode = (int)*at++;
+    const KernelSpec& spec = kernelTable()[(size_t)next.opcode];
+    const size_t count = spec.buffers.size() + spec.numbers.size();
+    if ((size_t)(end - at) < count) return fail(env, "program: the last kernel's arguments are missing");
+    memcpy(next.args, at, count * sizeof(double));
+    at += count;
+    calls->push_back(next);
+  }
+  napi_value external;
+  napi_create_external(env, new Calls(std::move(calls)), [](napi_env, void* held, void*) { delete (Calls*)held; }, nullptr, &external);
+  napi_type_tag_object(env, external, &programTag);
+  return external;
+}
+
+/** replay(context, program) */
+napi_value replay(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (!call.context) return nullptr;
+  bool is = false;
+  void* held = nullptr;
+  if (call.count < 2 || napi_check_object_type_tag(env, call.args[1], &programTag, &is) != napi_ok || !is) return fail(env, "replay: expected a program");
+  napi_get_value_external(env, call.args[1], &held);
+  Command command;
+  command.type = Command::replay;
+  command.program = *(Calls*)held;
   call.context->executor->enqueue(std::move(command));
   return nullptr;
 }
@@ -328,7 +374,7 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
   const struct {
     const char* name;
     napi_callback call;
-  } doors[] = {{"open", open}, {"close", close}, {"enqueue", enqueue}, {"alloc", alloc}, {"free", release}, {"write", write}, {"read", read}, {"load", load}, {"idle", idle}, {"cancel", cancel}, {"profile", profile}};
+  } doors[] = {{"open", open}, {"close", close}, {"enqueue", enqueue}, {"alloc", alloc}, {"free", release}, {"write", write}, {"read", read}, {"load", load}, {"idle", idle}, {"cancel", cancel}, {"profile", profile}, {"program", program}, {"replay", replay}};
   for (const auto& door : doors) {
     napi_value function;
     napi_create_function(env, door.name, NAPI_AUTO_LENGTH, door.call, nullptr, &function);

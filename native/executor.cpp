@@ -79,11 +79,19 @@ void Executor::reply(Command& command, const Failure* failure) {
 }
 
 void Executor::execute(Command& command) {
+  int running = command.call.opcode;
   // A failed load is told to whoever asked for it; every other failure waits for the next read or idle.
   try {
     switch (command.type) {
       case Command::kernel:
-        if (!failure_ && command.number > cancelled_.load()) runKernel(command);
+        if (!failure_ && command.number > cancelled_.load()) runKernel(command.call);
+        return;
+      case Command::replay:
+        for (const KernelCall& call : *command.program) {
+          if (failure_ || command.number <= cancelled_.load()) return;
+          running = call.opcode;
+          runKernel(call);
+        }
         return;
       case Command::allocate: {
         Slot slot;
@@ -138,7 +146,8 @@ void Executor::execute(Command& command) {
     if (command.reply) reply(command, &failure);
     else if (!failure_) failure_ = std::make_unique<Failure>(failure);
   } catch (const std::bad_alloc&) {
-    const char* what = command.type == Command::kernel ? kernelTable()[(size_t)command.opcode].name : command.type == Command::allocate ? "alloc" : "load";
+    const bool isKernel = command.type == Command::kernel || command.type == Command::replay;
+    const char* what = isKernel ? kernelTable()[(size_t)running].name : command.type == Command::allocate ? "alloc" : "load";
     Failure failure = {"E_MEMORY", std::string(what) + ": out of memory"};
     if (command.type == Command::allocate) failure.message += " for " + plural(command.length, "elements");
     if (command.reply) reply(command, &failure);
@@ -146,23 +155,23 @@ void Executor::execute(Command& command) {
   }
 }
 
-void Executor::runKernel(const Command& command) {
-  const KernelSpec& spec = kernelTable()[(size_t)command.opcode];
+void Executor::runKernel(const KernelCall& call) {
+  const KernelSpec& spec = kernelTable()[(size_t)call.opcode];
   Run run;
   run.pool = &pool_;
   run.executor = this;
   const size_t count = spec.buffers.size();
   for (size_t i = 0; i < maxBuffers; i++) run.slots[i] = nullptr;
   for (size_t i = 0; i < count; i++) {
-    const int64_t id = (int64_t)command.args[i];
+    const int64_t id = (int64_t)call.args[i];
     if (id == 0) continue;
     const auto found = slots_.find(id);
     if (found == slots_.end())
       throw Failure{"E_BUFFER", std::string(spec.name) + ": " + spec.buffers[i].name + " is buffer " + std::to_string(id) + ", which is not allocated or was freed"};
     run.slots[i] = &found->second;
   }
-  for (size_t i = 0; i < spec.numbers.size(); i++) run.numbers[i] = command.args[count + i];
-  checkArguments(command.opcode, run);
+  for (size_t i = 0; i < spec.numbers.size(); i++) run.numbers[i] = call.args[count + i];
+  checkArguments(call.opcode, run);
   for (size_t i = 0; i < count; i++)
     if (spec.buffers[i].written && run.slots[i]) dropPacks(*run.slots[i]);
   struct Scratch {
@@ -174,7 +183,7 @@ void Executor::runKernel(const Command& command) {
   } scratch = {*this};
   const bool timed = profile_.used + 2 <= profile_.room;
   const double begun = timed ? now() : 0;
-  kernels_.kernels[command.opcode](run);
+  kernels_.kernels[call.opcode](run);
   if (!timed) return;
   profile_.times[profile_.used++] = begun;
   profile_.times[profile_.used++] = now() - begun;

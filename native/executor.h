@@ -20,11 +20,15 @@ namespace hone {
 /** A promise of the caller's: told once, on the executor's thread, that it is fulfilled (null) or failed. */
 using Reply = std::function<void(const Failure*)>;
 
-struct Command {
-  enum Type { kernel, allocate, release, write, read, load, idle, profile } type = idle;
+/** A kernel and its arguments: buffers (0 is none), then numbers, as in the table. */
+struct KernelCall {
   int opcode = 0;
-  /** Kernel: buffers (0 is none), then numbers, as in the table. */
   double args[maxBuffers + maxNumbers] = {};
+};
+
+struct Command {
+  enum Type { kernel, allocate, release, write, read, load, idle, profile, replay } type = idle;
+  KernelCall call;
 
   int64_t buffer = 0, offset = 0, length = 0;
   DType dtype = F32;
@@ -33,6 +37,8 @@ struct Command {
   void* target = nullptr;
   std::string path;
   int64_t fileOffset = 0;
+  /** Replay: kernels that are done in order. */
+  std::shared_ptr<const std::vector<KernelCall>> program;
   Reply reply;
 
   uint64_t number = 0;
@@ -57,7 +63,7 @@ class Executor {
  private:
   void work();
   void execute(Command& command);
-  void runKernel(const Command& command);
+  void runKernel(const KernelCall& call);
   void loadFile(const Command& command, Slot& slot);
   Slot& slotOf(int64_t id, const char* what);
   void dropPacks(Slot& slot);

@@ -188,6 +188,11 @@ void kernels::attention(const Run& run) {
       const int64_t keys = least(blockKeys, segment.pathLength() - block);
       int32_t keyRows[blockKeys];
       pathRows(segment, block, keys, keyRows);
+      // A decoded token finds its cache in memory, rows far apart: its reads are begun before they are wanted.
+      if (rows <= 2 * rowsTogether) {
+        for (int64_t j = 0; j < keys; j++) prefetchRow(s, k, task.keyHead, keyRows[j]);
+        for (int64_t j = 0; j < keys; j++) prefetchRow(s, v, task.keyHead, keyRows[j]);
+      }
       keysAcross(s, k, task.keyHead, keyRows, keys, t.across);
       // Many rows read the values again and again, so they lie better together; a few take them where they are.
       const bool inPlace = rows <= 2 * rowsTogether && s.padded == s.width;

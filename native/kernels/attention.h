@@ -70,6 +70,12 @@ HONE_INLINE const float* keyAt(const AttentionShape& s, const float* from, int64
   return from + (row * s.keyHeads + keyHead) * s.width;
 }
 
+/** Asks for one key head's row before it is read. */
+HONE_INLINE void prefetchRow(const AttentionShape& s, const float* from, int64_t keyHead, int32_t row) {
+  const float* at = keyAt(s, from, keyHead, row);
+  for (int64_t e = 0; e < s.width; e += 16) __builtin_prefetch(at + e);
+}
+
 /** to[j, 0 … padded) = row rows[j] of one key head, zeros behind its width; rows from `n` on become zero. */
 HONE_INLINE void gatherKeys(const AttentionShape& s, const float* from, int64_t keyHead, const int32_t* rows, int64_t n,
                             float* to) {

@@ -61,8 +61,9 @@ HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typena
     F v[2 * P];
 #pragma GCC unroll 16
     for (int j = 0; j < 2 * P; j++) v[j] = Step::load(b + (j / 2) * panelStep + (j % 2) * W);
-    __builtin_prefetch(b + 8 * bStep);
-    __builtin_prefetch(b + 8 * bStep + W);
+    // Tiles of few rows are as fast as memory, and each of their panels is a stream of its own.
+#pragma GCC unroll 16
+    for (int j = 0; j < 2 * P; j++) __builtin_prefetch(b + (P > 1 ? 24 : 8) * bStep + (j / 2) * panelStep + (j % 2) * W);
 #pragma GCC unroll 16
     for (int i = 0; i < M; i++) {
       F x = splat(a[i]);

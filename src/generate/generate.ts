@@ -1,7 +1,8 @@
 import { HoneError, throwIfAborted } from '../base/index.ts'
-import type { KeyValueCache, Model } from '../models/types.ts'
-import { attentionPlan, gather, logits, type Precision, Scope } from '../tensor/index.ts'
+import type { Model } from '../models/types.ts'
+import { type Precision, Scope } from '../tensor/index.ts'
 import type { Tokenizer } from '../text/types.ts'
+import { createSampler, type Draws, type PassRow } from './pass.ts'
 import { type CachedRun, createPrefixCache, pathSpans } from './prefix.ts'
 import { createRowAllocator } from './rows.ts'
 import { createStopWatch, type StopWatch } from './stops.ts'
@@ -36,6 +37,7 @@ interface Running {
   logprobs: number[]
   sampledLogprobs: number[]
   watch: StopWatch
+  ended: boolean
 }
 
 /**
@@ -76,18 +78,39 @@ export async function* generate(
     keys: cacheScope.empty([capacity, rowWidth], 'cache'),
     values: cacheScope.empty([capacity, rowWidth], 'cache'),
   }))
-  let running: Running[] = []
+  const sampler = createSampler(model, layers, sampling, options)
+  let flying: Flying | null = null
 
-  while (running.length > 0 || waiting.length > 0) {
-    throwIfAborted(options.signal)
-    const joining = admit(waiting, running.length, options.prefillTokens ?? 1024)
-    const batch = [
-      ...running.map(nextToken),
-      ...joining.map(({ run, job, shared, row }) => firstTokens(run, job, shared, row)),
-    ]
-    const drawn = await step(batch)
-    const still: Running[] = []
+  try {
+    while (true) {
+      throwIfAborted(options.signal)
+      // The next pass is queued before the draws of the one under way are here: it takes its tokens on the backend. A
+      // completion that then turns out to have ended has run once too often, which nobody sees.
+      const going: BatchRow[] = flying
+        ? flying.rows.flatMap(({ running: one }, row) => (goesOn(one) ? nextToken(one, row) : []))
+        : []
+      const active = flying ? flying.rows.filter(({ running: one }) => !one.ended).length : 0
+      const joining = admit(waiting, active, options.prefillTokens ?? 1024)
+      const next: BatchRow[] = [
+        ...going,
+        ...joining.map(({ run, job, shared, row }) => firstTokens(run, job, shared, row)),
+      ]
+      if (next.length === 0 && active === 0) break
+      const queued: Flying | null = next.length > 0 ? { rows: next, draws: sampler.step(next) } : null
+      // Where this call ends before they are awaited, nobody wants to know.
+      queued?.draws.catch(() => {})
+      if (flying && active > 0) yield* settle(flying)
+      flying = queued
+    }
+  } finally {
+    sampler.dispose()
+  }
+
+  /** Takes in what a pass has drawn, and gives the completions that have ended with it. */
+  async function* settle({ rows: batch, draws }: Flying): AsyncGenerator<Completion> {
+    const drawn = await draws
     for (const [i, { running: one }] of batch.entries()) {
+      if (one.ended) continue
       one.tokens.push(drawn.tokens[i])
       one.logprobs.push(drawn.logprobs[i])
       one.sampledLogprobs.push(drawn.sampled[i])
@@ -103,10 +126,8 @@ export async function* generate(
         const text = one.watch.settled()
         if (text !== '') options.onText({ prompt: one.prompt, sample: one.sample, text })
       }
-      if (!finish) {
-        still.push(one)
-        continue
-      }
+      if (!finish) continue
+      one.ended = true
       rows.give(one.row, one.room)
       prefixes.release(one.run)
       yield {
@@ -121,7 +142,11 @@ export async function* generate(
         weightsVersion: options.weightsVersion ?? 0,
       }
     }
-    running = still
+  }
+
+  /** Whether a completion has room behind the token that is being drawn. */
+  function goesOn(one: Running): boolean {
+    return !one.ended && one.tokens.length + 1 < one.room
   }
 
   /** Takes waiting prompts into the cache while there are rows, at least one when nothing runs. */
@@ -152,12 +177,14 @@ export async function* generate(
     return joined
   }
 
-  function nextToken(one: Running): BatchRow {
-    const done = one.tokens.length
+  /** The pass behind the one under way, of which the completion is row `from`. */
+  function nextToken(one: Running, from: number): BatchRow {
+    const done = one.tokens.length + 1
     const position = one.promptTokens.length + done - 1
     const spans = pathSpans(one.run, one.promptTokens.length)
     spans.push([one.row, done])
-    return { running: one, tokens: [one.tokens[done - 1]], position, slot: one.row + done - 1, spans }
+    const key = [done, one.sample, one.id] as const
+    return { running: one, tokens: { row: from }, position, slot: one.row + done - 1, spans, key }
   }
 
   function firstTokens(run: CachedRun, job: Job, shared: number, row: number): BatchRow {
@@ -175,73 +202,23 @@ export async function* generate(
       logprobs: [],
       sampledLogprobs: [],
       watch,
+      ended: false,
     }
     const spans = pathSpans(run, job.tokens.length)
-    return { running: one, tokens: job.tokens.slice(shared), position: shared, slot: run.row, spans }
-  }
-
-  /** One pass of the model over the batch's new tokens, and one draw a row. */
-  async function step(batch: BatchRow[]) {
-    using scope = new Scope(backend)
-    const tokens: number[] = []
-    const positions: number[] = []
-    const slots: number[] = []
-    const segments: number[] = []
-    const spans: number[] = []
-    const last: number[] = []
-    for (const row of batch) {
-      segments.push(tokens.length, row.tokens.length, row.position, spans.length / 2, row.spans.length)
-      spans.push(...row.spans.flat())
-      for (const [i, token] of row.tokens.entries()) {
-        tokens.push(token)
-        positions.push(row.position + i)
-        slots.push(row.slot + i)
-      }
-      last.push(tokens.length - 1)
-    }
-    const cache: KeyValueCache = { layers, slots: scope.from(Int32Array.from(slots)) }
-    const hidden = model.hidden(scope, {
-      tokens: scope.from(Int32Array.from(tokens)),
-      positions: scope.from(Int32Array.from(positions)),
-      plan: attentionPlan(scope, segments, spans),
-      cache,
-      precision: options.precision,
-      adapter: options.adapter,
-    })
-    const head = { softcap: model.logitSoftcap, precision: options.precision }
-    const scores = logits(gather(hidden, Int32Array.from(last)), model.head, head)
-    const count = batch.length
-    const { temperature, topK, topP, minP, seed, round } = sampling
-    const picked = scope.empty([count], 'sample', { dtype: 'i32' })
-    const logprobs = scope.empty([count], 'sample')
-    const sampled = scope.empty([count], 'sample')
-    const keys = batch.flatMap(({ running: one }) => [one.tokens.length, one.sample, one.id, round])
-    backend.run('sampleTokens', {
-      logits: scores.buffer,
-      settings: scope.from(Float32Array.from(batch.flatMap(() => [temperature, topP, minP, 0]))).buffer,
-      topK: scope.from(new Int32Array(count).fill(topK)).buffer,
-      keys: scope.from(Int32Array.from(keys)).buffer,
-      tokens: picked.buffer,
-      logprobs: logprobs.buffer,
-      drawn: sampled.buffer,
-      rows: count,
-      vocab: config.vocabSize,
-      seedLow: seed >>> 0,
-      seedHigh: Math.floor(seed / 2 ** 32) >>> 0,
-    })
-    const [a, b, c] = await Promise.all([picked.read(), logprobs.read(), sampled.read()])
-    return { tokens: a, logprobs: b, sampled: c }
+    const key = [0, sample, id] as const
+    return { running: one, tokens: job.tokens.slice(shared), position: shared, slot: run.row, spans, key }
   }
 }
 
-/** The tokens a row of the batch runs, where they lie in the cache, and the keys that they see. */
-interface BatchRow {
+/** What a completion runs in one pass. */
+interface BatchRow extends PassRow {
   running: Running
-  tokens: number[]
-  /** Path position and cache row of the first. */
-  position: number
-  slot: number
-  spans: [number, number][]
+}
+
+/** A pass whose draws are not yet here. */
+interface Flying {
+  rows: BatchRow[]
+  draws: Promise<Draws>
 }
 
 interface Job {

@@ -35,6 +35,13 @@ export interface Profile {
   stop(): Promise<KernelTime[]>
 }
 
+/** Kernels that can be queued again with one call, on the buffers that they had. */
+export interface Recording {
+  replay(): void
+  /** Frees what was freed while it was recorded. */
+  dispose(): void
+}
+
 /**
  * A connector to something that computes: buffers, and kernels over them. Every call but `read`, `load` and `idle`
  * returns at once: work is queued and done in order, on the backend's own threads.
@@ -59,6 +66,11 @@ export interface Backend {
   /** Fills a buffer from a file without a copy in JavaScript, converting to the buffer's dtype. */
   load(buffer: BufferId, offset: number, source: FileSlice): Promise<void>
   run<K extends KernelName>(kernel: K, args: KernelArgs<K>): void
+  /**
+   * Runs `work` and keeps the kernels that it queues. Buffers that it frees stay until the recording is disposed of, so
+   * that a replay finds them; what it writes or reads is not part of the recording.
+   */
+  record(work: () => void): Recording
   /** Drops the queued kernels that have not begun (memory operations still happen): buffers they would write are undefined. */
   cancel(): void
   /** Resolves when all that was queued is done; rejects with the first error since the last read or idle. */

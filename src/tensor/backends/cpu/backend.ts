@@ -97,6 +97,8 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
   let nextId = 1
   let bytes = 0
   let open = true
+  /** The kernels queued since a recording began, and the buffers freed meanwhile. */
+  let recorded: { numbers: number[]; kernels: Pick<KernelTime, 'kernel' | 'args'>[]; freed: BufferId[] } | null = null
   /** The kernels queued since a profile began, in the order in which the native side times them. */
   let timed: Pick<KernelTime, 'kernel' | 'args'>[] | null = null
 
@@ -147,6 +149,10 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
     free(buffer) {
       checkOpen()
       const slot = slotOf(buffer, 'free')
+      if (recorded) {
+        recorded.freed.push(buffer)
+        return
+      }
       native.free(context, buffer)
       slots.delete(buffer)
       bytes -= slot.length * dtypes[slot.dtype].bytes
@@ -187,7 +193,38 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
         args[at++] = value
       }
       native.enqueue(context, layout.opcode, args)
-      timed?.push({ kernel, args: { ...values } as KernelTime['args'] })
+      const call = timed || recorded ? { kernel, args: { ...values } as KernelTime['args'] } : null
+      if (call) timed?.push(call)
+      if (call && recorded) {
+        recorded.kernels.push(call)
+        recorded.numbers.push(layout.opcode, ...args.subarray(0, at))
+      }
+    },
+    record(work) {
+      checkOpen()
+      if (recorded) throw new HoneError('E_BACKEND', 'record: a recording is under way')
+      const held = {
+        numbers: [] as number[],
+        kernels: [] as Pick<KernelTime, 'kernel' | 'args'>[],
+        freed: [] as BufferId[],
+      }
+      recorded = held
+      try {
+        work()
+      } finally {
+        recorded = null
+      }
+      const program = native.program(context, Float64Array.from(held.numbers))
+      return {
+        replay() {
+          checkOpen()
+          native.replay(context, program)
+          timed?.push(...held.kernels)
+        },
+        dispose: () => {
+          for (const buffer of held.freed.splice(0)) if (open) this.free(buffer)
+        },
+      }
     },
     cancel() {
       checkOpen()

@@ -4,6 +4,9 @@ import type { Values } from '../../backend.ts'
 /** A context of the native module: one executor with its threads and memory. */
 export type NativeContext = { readonly native: unique symbol }
 
+/** Kernels in the form that `replay` takes. */
+export type NativeProgram = { readonly program: unique symbol }
+
 /** The module's exports; see `native/door.cpp`. Every call but `open` and `close` only queues work. */
 export interface NativeModule {
   /** Instruction sets that this processor has, the best first. */
@@ -12,6 +15,9 @@ export interface NativeModule {
   open(threads: number, isa: string): NativeContext
   close(context: NativeContext): void
   enqueue(context: NativeContext, opcode: number, args: Float64Array): void
+  /** Kernels one after another: for each its opcode and then its arguments, as `enqueue` takes them. */
+  program(context: NativeContext, numbers: Float64Array): NativeProgram
+  replay(context: NativeContext, program: NativeProgram): void
   alloc(context: NativeContext, id: number, dtype: number, length: number): void
   free(context: NativeContext, id: number): void
   write(context: NativeContext, id: number, offset: number, elementBytes: number, values: Values): void

@@ -17,6 +17,7 @@ export function openReferenceBackend(): Backend {
   const slots = new Map<BufferId, Slot>()
   let nextId = 1
   let timed: KernelTime[] | null = null
+  let recorded: { calls: [KernelName, Record<string, number | null>][]; freed: BufferId[] } | null = null
 
   const slot = (id: BufferId, what: string): Slot => {
     const found = slots.get(id)
@@ -39,7 +40,8 @@ export function openReferenceBackend(): Backend {
     },
     free(buffer) {
       slot(buffer, 'free')
-      slots.delete(buffer)
+      if (recorded) recorded.freed.push(buffer)
+      else slots.delete(buffer)
     },
     write(buffer, values, offset = 0) {
       const { dtype, data } = slot(buffer, 'write')
@@ -58,6 +60,7 @@ export function openReferenceBackend(): Backend {
     run(kernel, args) {
       const spec = kernelSpecs[kernel]
       const given = args as unknown as Record<string, number | null>
+      recorded?.calls.push([kernel, { ...given }])
       const buffers: Record<string, Float64Array | Int32Array | null> = {}
       const dtypes: Record<string, DType> = {}
       for (const key of spec.buffers) {
@@ -78,6 +81,23 @@ export function openReferenceBackend(): Backend {
       timed?.push({ kernel, args: { ...given }, begin, seconds: platform().elapsed() - begin })
       for (const [name, dtype] of Object.entries(dtypes)) {
         if ((dtype === 'bf16' || dtype === 'f16') && name === 'y') narrow(buffers[name] as Float64Array, dtype)
+      }
+    },
+    record(work) {
+      const held = { calls: [] as [KernelName, Record<string, number | null>][], freed: [] as BufferId[] }
+      recorded = held
+      try {
+        work()
+      } finally {
+        recorded = null
+      }
+      return {
+        replay: () => {
+          for (const [kernel, args] of held.calls) this.run(kernel, args as never)
+        },
+        dispose: () => {
+          for (const buffer of held.freed.splice(0)) this.free(buffer)
+        },
       }
     },
     cancel() {},
