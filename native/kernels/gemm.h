@@ -9,16 +9,20 @@ namespace HONE_ISA {
 /** k is cut into blocks of this length; the sums of the blocks are added in order. Part of the bits: never tuned. */
 constexpr int64_t KC = 512;
 
+/** Blocks of like length for a k that runs over rows of the batch, as gradients of weights have it: no short last one. */
+HONE_INLINE int64_t evenBlocks(int64_t k) { return roundUp(ceilDivide(k, most(1, (k + KC / 2) / KC)), 2); }
+
 /** A packed operand: for each block of k all panels, one after another. */
 struct Panels {
   const char* data;
   Format format;
   int64_t outer, k;
+  int64_t kc = KC;  // even
 };
 
 template <int Width>
 HONE_INLINE const char* panelAt(const Panels& p, int64_t k0, int64_t panel) {
-  const int64_t kc = least(KC, p.k - k0), rows = roundUp(p.outer, Width);
+  const int64_t kc = least(p.kc, p.k - k0), rows = roundUp(p.outer, Width);
   return p.data + panelBytes(p.format, k0) * rows + panel * Width * panelBytes(p.format, kc);
 }
 template <int Width>
@@ -29,9 +33,9 @@ HONE_INLINE int64_t panelsBytes(Format format, int64_t outer, int64_t k) {
 /** Packs panels [from, to) for all of k. `x` starts at panel 0. */
 template <int Width>
 static void packRange(const Panels& p, const Operand& x, int64_t from, int64_t to) {
-  for (int64_t k0 = 0; k0 < p.k; k0 += KC)
+  for (int64_t k0 = 0; k0 < p.k; k0 += p.kc)
     for (int64_t i = from; i < to; i++)
-      pack<Width>(p.format, x, i * Width, least(Width, p.outer - i * Width), k0, least(KC, p.k - k0),
+      pack<Width>(p.format, x, i * Width, least(Width, p.outer - i * Width), k0, least(p.kc, p.k - k0),
                   (void*)panelAt<Width>(p, k0, i));
 }
 
@@ -43,39 +47,41 @@ struct Output {
   const float* bias;
 };
 
+/** What a block of k adds to C: rows [i0, i1), columns [j0, j1). `a` is the first of the rows' panels, one after another. */
 template <class Step>
-static void blockAs(const Panels& a, const Panels& b, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
-                    const Output& out) {
-  const bool pairs = b.format == Format::pairs;
-  for (int64_t k0 = 0; k0 < a.k || k0 == 0; k0 += KC) {
-    const int64_t kc = most(0, least(KC, a.k - k0)), steps = pairs ? (kc + 1) / 2 : kc;
-    const bool last = k0 + KC >= a.k;
-    const int64_t panelStep = NR * steps;
-    for (int64_t j = j0; j < j1;) {
-      int64_t width = NR;
-      for (int64_t i = i0; i < i1; i += MR) {
-        const int64_t rows = least(MR, i1 - i);
-        int panels = i1 - i0 <= 2 ? panelsFor(rows) : 1;
-        if (j + panels * NR > roundUp(j1, NR)) panels = 1;
-        width = panels * NR;
-        Target target = {out.c + i * out.ld + j, out.ld,    rows, least(width, j1 - j), out.alpha,
-                         out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
-        anyTile<Step>(panels, steps, (const float*)panelAt<MR>(a, k0, i / MR), MR, panelAt<NR>(b, k0, j / NR), NR,
-                      panelStep, target);
-      }
-      j += width;
+static void stripeAs(const char* a, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
+                     const Output& out) {
+  const int64_t kc = most(0, least(b.kc, b.k - k0)), steps = b.format == Format::pairs ? (kc + 1) / 2 : kc;
+  const bool last = k0 + b.kc >= b.k;
+  const int64_t panelStep = NR * steps;
+  for (int64_t j = j0; j < j1;) {
+    int64_t width = NR;
+    for (int64_t i = i0; i < i1; i += MR) {
+      const int64_t rows = least(MR, i1 - i);
+      int panels = i1 - i0 <= 2 ? panelsFor(rows) : 1;
+      if (j + panels * NR > roundUp(j1, NR)) panels = 1;
+      width = panels * NR;
+      Target target = {out.c + i * out.ld + j, out.ld,    rows, least(width, j1 - j), out.alpha,
+                       out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
+      anyTile<Step>(panels, steps, (const float*)a + (i - i0) * steps, MR, panelAt<NR>(b, k0, j / NR), NR, panelStep, target);
     }
+    j += width;
   }
+}
+
+static void stripe(const char* a, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
+                   const Output& out) {
+  if (b.format == Format::bf16) return stripeAs<Bf16Step>(a, b, k0, i0, i1, j0, j1, out);
+  if (b.format == Format::f16) return stripeAs<F16Step>(a, b, k0, i0, i1, j0, j1, out);
+#if defined(__AVX512BF16__)
+  if (b.format == Format::pairs) return stripeAs<PairStep>(a, b, k0, i0, i1, j0, j1, out);
+#endif
+  return stripeAs<FloatStep>(a, b, k0, i0, i1, j0, j1, out);
 }
 
 /** One block of C: rows [i0, i1) from a multiple of MR on, columns [j0, j1) from a multiple of NR on. */
 static void block(const Panels& a, const Panels& b, int64_t i0, int64_t i1, int64_t j0, int64_t j1, const Output& out) {
-  if (b.format == Format::bf16) return blockAs<Bf16Step>(a, b, i0, i1, j0, j1, out);
-  if (b.format == Format::f16) return blockAs<F16Step>(a, b, i0, i1, j0, j1, out);
-#if defined(__AVX512BF16__)
-  if (b.format == Format::pairs) return blockAs<PairStep>(a, b, i0, i1, j0, j1, out);
-#endif
-  return blockAs<FloatStep>(a, b, i0, i1, j0, j1, out);
+  for (int64_t k0 = 0; k0 < a.k || k0 == 0; k0 += a.kc) stripe(panelAt<MR>(a, k0, i0 / MR), b, k0, i0, i1, j0, j1, out);
 }
 
 /** Format in which A travels, and B where it is packed for one use. */
@@ -95,7 +101,8 @@ HONE_INLINE Format keptFormat(bool bf16, DType dtype) {
 /** Cuts C into blocks such that each thread gets several, and computes them. */
 static void multiplyPacked(const Run& run, const Panels& a, const Panels& b, int64_t m, int64_t n, const Output& out) {
   int64_t rows = 12 * MR, columns = 16 * NR;
-  const int64_t wanted = 4 * run.threads();
+  // Sixteen a thread: the one that ends last then ends soon after the others.
+  const int64_t wanted = 16 * run.threads();
   auto count = [&] { return ceilDivide(m, rows) * ceilDivide(n, columns); };
   while (run.threads() > 1 && count() < wanted && (rows > 2 * MR || columns > 4 * NR)) {
     if (columns > 4 * NR && (columns >= 2 * rows || rows <= 2 * MR || m <= MR)) columns /= 2;
@@ -112,6 +119,30 @@ static void multiplyPacked(const Run& run, const Panels& a, const Panels& b, int
 HONE_INLINE Operand advance(const Operand& x, int64_t outer) {
   const int64_t at = outer * (x.outerContiguous ? 1 : x.ld);
   return {(const char*)x.data + at * bytesOf(x.dtype), x.dtype, x.ld, x.outerContiguous};
+}
+
+/** Rows of C that a task takes where it packs its own part of A: as many as leave each thread some tasks; 0 where too few. */
+HONE_INLINE int64_t ownRows(const Run& run, int64_t m) {
+  for (int64_t rows = 4 * MR; rows >= MR; rows -= MR)
+    if (ceilDivide(m, rows) >= 8 * run.threads()) return rows;
+  return 0;
+}
+
+/** C from an A that each task packs for itself, block by block of k, so that it is still in the cache when it is read. */
+static void multiplyOwn(const Run& run, const Operand& a, const Panels& b, int64_t m, int64_t rows, const Output& out) {
+  const Format format = b.format == Format::pairs ? Format::pairs : passingFormat(b.format == Format::roundedFloats);
+  const int64_t panel = MR * panelBytes(format, b.kc) / 4;
+  float* space = run.scratch(run.threads() * rows / MR * panel);
+  run.parallel(ceilDivide(m, rows), 2.0 * m * b.outer * b.k, [&](int64_t task, int worker) {
+    const int64_t i0 = task * rows, i1 = least(m, i0 + rows);
+    float* own = space + worker * rows / MR * panel;
+    for (int64_t k0 = 0; k0 < b.k; k0 += b.kc) {
+      const int64_t kc = least(b.kc, b.k - k0), step = MR * panelBytes(format, kc);
+      for (int64_t i = i0; i < i1; i += MR)
+        pack<MR>(format, a, i, least(MR, i1 - i), k0, kc, (char*)own + (i - i0) / MR * step);
+      stripe((const char*)own, b, k0, i0, i1, 0, b.outer, out);
+    }
+  });
 }
 
 /** Packs into the given memory, in parallel. */
@@ -141,10 +172,11 @@ constexpr int64_t keepRows = 64;
 
 /**
  * The product. `weight` is the slot that holds b where it may be kept packed, else null.
- * Scratch is bounded: A in slices of 32 MB, B of 64 MB.
+ * Scratch is bounded: A in slices of 32 MB, B of 64 MB. `kc` is the length of k's blocks; only a product that no forward
+ * pass computes may choose it.
  */
 static void multiply(const Run& run, const Operand& a, const Operand& b, int64_t m, int64_t n, int64_t k, bool bf16,
-                     const Output& out, Slot* weight) {
+                     const Output& out, Slot* weight, int64_t kc = KC) {
   if (m == 0 || n == 0) return;
   const Format format = passingFormat(bf16);
   Panels kept = {nullptr, format, 0, 0};
@@ -152,15 +184,20 @@ static void multiply(const Run& run, const Operand& a, const Operand& b, int64_t
   const int64_t perRow = most(1, panelBytes(format, k));
   const int64_t mSlice = most(MR, least(roundUp(m, MR), (32 << 20) / perRow / MR * MR));
   const int64_t nSlice = kept.data ? roundUp(n, NR) : most(NR, least(roundUp(n, NR), (64 << 20) / perRow / NR * NR));
-  char* aSpace = (char*)run.scratch(panelsBytes<MR>(format, mSlice, k) / 4);
+  const int64_t own = k > 0 ? ownRows(run, m) : 0;
+  char* aSpace = own ? nullptr : (char*)run.scratch(panelsBytes<MR>(format, mSlice, k) / 4);
   char* bSpace = kept.data ? nullptr : (char*)run.scratch(panelsBytes<NR>(format, nSlice, k) / 4);
   for (int64_t j = 0; j < n; j += nSlice) {
     const int64_t nc = least(nSlice, n - j);
-    const Panels bPanels = kept.data ? kept : Panels{bSpace, format, nc, k};
+    const Panels bPanels = kept.data ? kept : Panels{bSpace, format, nc, k, kc};
     if (!kept.data) packAll<NR>(run, bPanels, advance(b, j));
+    if (own) {
+      multiplyOwn(run, a, bPanels, m, own, {out.c + j, out.ld, out.alpha, out.accumulate, out.bias ? out.bias + j : nullptr});
+      continue;
+    }
     for (int64_t i = 0; i < m; i += mSlice) {
       const int64_t mc = least(mSlice, m - i);
-      const Panels aPanels = {aSpace, format, mc, k};
+      const Panels aPanels = {aSpace, format, mc, k, kc};
       if (j == 0 || mSlice < m) packAll<MR>(run, aPanels, advance(a, i));
       const Output part = {out.c + i * out.ld + j, out.ld, out.alpha, out.accumulate, out.bias ? out.bias + j : nullptr};
       multiplyPacked(run, aPanels, bPanels, mc, nc, part);

@@ -11,7 +11,7 @@ void kernels::matmul(const Run& run) {
   const Operand b = {run.slots[1]->data, run.slots[1]->dtype, transB ? k : n, !transB};
   const float* bias = widened(run, 3, n);
   multiply(run, a, b, m, n, k, run.flag(7), {run.floats(2), n, run.number(6), run.flag(5), bias},
-           run.flag(8) ? run.slots[1] : nullptr);
+           run.flag(8) ? run.slots[1] : nullptr, transA && !run.flag(8) ? most(2, evenBlocks(k)) : KC);
 }
 
 }  // namespace HONE_ISA

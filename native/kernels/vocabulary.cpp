@@ -126,7 +126,7 @@ void kernels::logprobsGrad(const Run& run) {
     const Panels x = {xSpace, h.format, rows, h.width};
     const Operand xRows = advance(h.x, row);
     packAll<MR>(run, x, xRows);
-    const Panels xt = {xAcross, h.format, h.width, rows};
+    const Panels xt = {xAcross, h.format, h.width, rows, evenBlocks(rows)};
     if (dw) packAll<NR>(run, xt, {xRows.data, F32, h.width, true});
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const Panels w = packChunk(run, h, wSpace, from);
@@ -146,7 +146,7 @@ void kernels::logprobsGrad(const Run& run) {
       packAll<NR>(run, wt, {chunk.data, chunk.dtype, h.width, true});
       multiplyPacked(run, dRows, wt, rows, h.width, {dx + row * h.width, h.width, 1, accumulate || from > 0, nullptr});
       if (!dw) continue;
-      const Panels dColumns = {dSpace, h.format, n, rows};
+      const Panels dColumns = {dSpace, h.format, n, rows, evenBlocks(rows)};
       packAll<MR>(run, dColumns, {d, F32, vocabChunk, true});
       multiplyPacked(run, dColumns, xt, n, h.width, {dw + from * h.width, h.width, 1, true, nullptr});
     }
@@ -171,7 +171,7 @@ void kernels::logprobsWithGrad(const Run& run) {
   float* own = run.scratch(slice);  // the target's logit
   for (int64_t row = 0; row < h.rows; row += slice) {
     const int64_t rows = least(slice, h.rows - row), tasks = ceilDivide(rows, taskRows);
-    const Panels x = {xSpace, h.format, rows, h.width}, xt = {xAcross, h.format, h.width, rows};
+    const Panels x = {xSpace, h.format, rows, h.width}, xt = {xAcross, h.format, h.width, rows, evenBlocks(rows)};
     const Operand xRows = advance(h.x, row);
     packAll<MR>(run, x, xRows);
     if (dw) packAll<NR>(run, xt, {xRows.data, F32, h.width, true});
@@ -194,7 +194,7 @@ void kernels::logprobsWithGrad(const Run& run) {
     for (int64_t r = 0; r < rows; r++) y[row + r] = sums[r].logprob(own[r]);
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const int64_t n = least(vocabChunk, h.vocab - from);
-      const Panels dRows = {dSpace, h.format, rows, n}, dColumns = {dAcross, h.format, n, rows}, wt = {wSpace, h.format, h.width, n};
+      const Panels dRows = {dSpace, h.format, rows, n}, dColumns = {dAcross, h.format, n, rows, evenBlocks(rows)}, wt = {wSpace, h.format, h.width, n};
       const Operand chunk = advance(h.w, from);
       packAll<NR>(run, wt, {chunk.data, chunk.dtype, h.width, true});
       // Tasks end where panels do, so that each packs what it has just formed.
