@@ -227,7 +227,11 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
     }
   },
   matmul: (d, size) => {
-    const [m, n, k] = [size(50), size(70), d.pick([size(40), size(600), 512, 513])]
+    // With many rows a task packs its own part of a.
+    const many = d.below(4) === 0
+    const [m, n, k] = many
+      ? [99 + d.below(200), size(20), d.pick([size(40), 513])]
+      : [size(50), size(70), d.pick([size(40), size(600), 512, 513])]
     const [transA, transB, accumulate, precision, weight] = [
       d.below(2),
       d.below(2),

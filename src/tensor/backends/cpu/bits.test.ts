@@ -64,6 +64,7 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
         [61, 33, 1100],
         [5, 200, 512],
         [90, 16, 1],
+        [140, 40, 600],
       ]) {
         for (const precision of [0, 1]) {
           for (const dtype of ['f32', 'bf16', 'f16'] as const) {
