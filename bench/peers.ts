@@ -51,14 +51,20 @@ export function peerVersions(): Record<string, string> {
       encoding: 'utf8',
     }).trim()
   }
-  if (folder) {
-    const [first] = JSON.parse(
-      execFileSync(join(folder, 'llama-bench'), ['-m', '/dev/null', '-o', 'json'], { encoding: 'utf8' }).trim() ||
-        '[{}]',
-    )
-    versions['llama.cpp'] = String(first?.build_number ?? 'unknown')
-  }
+  if (folder) versions['llama.cpp'] = llamaVersion(folder)
   return versions
+}
+
+/** The build's number, which the program tells with the result of any benchmark. */
+function llamaVersion(folder: string): string {
+  const model = readdirSync(home).find((name) => name.endsWith('.gguf'))
+  if (!model) return 'unknown'
+  const args = ['-m', join(home, model), '-p', '1', '-n', '0', '-r', '1', '-o', 'json']
+  const output = execFileSync(join(folder, 'llama-bench'), args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return `${JSON.parse(output)[0].build_number} (${JSON.parse(output)[0].build_commit})`
 }
 
 /**

@@ -64,15 +64,14 @@ struct Tile {
   Range* seen;
 };
 
-constexpr int blockVectors = (int)(blockKeys / W);
-
 /** Scales and caps a row of dots, −∞ where not seen, and finds the maximum so far: what exponents are taken from. */
 HONE_INLINE void scoreStep(const AttentionShape& s, const Tile& t, int64_t row) {
   float* line = t.scores + row * blockKeys;
   const Range seen = t.seen[row];
   const F lowest = splat(-__builtin_inff());
   F top = lowest;
-  for (int v = 0; v < blockVectors; v++) {
+  // Vectors of which nothing is seen have no part in the maximum or the sum.
+  for (int64_t v = seen.from / W; v * W < seen.to; v++) {
     F score = capScore(s, load(line + v * W), nullptr);
     if (seen.from > 0 || seen.to < blockKeys) score = select(seenLanes(v * W, seen.from, seen.to), score, lowest);
     store(line + v * W, score);
@@ -89,8 +88,9 @@ HONE_INLINE void scoreStep(const AttentionShape& s, const Tile& t, int64_t row) 
 HONE_INLINE void weightStep(const AttentionShape& s, const Tile& t, int64_t row) {
   float *line = t.scores + row * blockKeys, *acc = t.acc + row * s.padded;
   const float base = t.base[row], rescale = t.rescale[row];
+  const Range seen = t.seen[row];
   F sum = zero();
-  for (int v = 0; v < blockVectors; v++) {
+  for (int64_t v = seen.from / W; v * W < seen.to; v++) {
     F weight = exp(load(line + v * W) - base);
     sum = sum + weight;
     store(line + v * W, weight);
@@ -206,8 +206,10 @@ void kernels::attention(const Run& run) {
         if (t.seen[r].from >= t.seen[r].to) t.seen[r] = {0, 0};
         else first = least(first, r), last = r + 1;
       }
+      // Later rows see at least as far as earlier ones.
+      const int64_t seenKeys = last > 0 ? t.seen[last - 1].to : 0;
       for (int64_t r = first / MR * MR; r < last; r += MR)
-        scoreRows(s, t.panels + r * s.width, t.across, least(MR, rows - r), t.scores + r * blockKeys);
+        scoreRows(s, t.panels + r * s.width, t.across, least(MR, rows - r), seenKeys, t.scores + r * blockKeys);
       for (int64_t r = first; r < last; r++) scoreStep(s, t, r);
       // The factors of all rows at once: an exponential costs as much for one as for a vector.
       eachVector(last - first, [&](int64_t r, int64_t n) { put(t.rescale + first + r, exp(get(t.rescale + first + r, n)), n); });

@@ -106,9 +106,10 @@ HONE_INLINE void keysAcross(const AttentionShape& s, const float* from, int64_t 
   }
 }
 
-/** scores[i, j] of up to MR rows in a panel [width, MR] with a block [width, keys]. */
-HONE_INLINE void scoreRows(const AttentionShape& s, const float* panel, const float* across, int64_t rows, float* scores) {
-  for (int64_t j = 0; j < blockKeys; j += NR)
+/** scores[i, j] of up to MR rows in a panel [width, MR] with the first `keys` of a block [width, keys], rounded up to NR. */
+HONE_INLINE void scoreRows(const AttentionShape& s, const float* panel, const float* across, int64_t rows, int64_t keys,
+                           float* scores) {
+  for (int64_t j = 0; j < keys; j += NR)
     anyTile<FloatStep>(1, s.width, panel, MR, across + j, blockKeys, 0, {scores + j, blockKeys, rows, NR, 1, false, nullptr});
 }
 

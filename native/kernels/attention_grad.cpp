@@ -125,9 +125,9 @@ HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t steps
 }
 
 /** Soft-max weights and the scores' gradients of one tile row with one block, in place of dots. */
-HONE_INLINE void gradRow(const AttentionShape& s, float* weights, float* dScores, int64_t from, int64_t to, float lse,
-                         float delta) {
-  for (int64_t j = 0; j < blockKeys; j += W) {
+HONE_INLINE void gradRow(const AttentionShape& s, float* weights, float* dScores, int64_t keys, int64_t from, int64_t to,
+                         float lse, float delta) {
+  for (int64_t j = 0; j < keys; j += W) {
     const I seen = seenLanes(j, from, to);
     F slope;
     F weight = select(seen, exp(capScore(s, load(weights + j), &slope) - lse), zero());
@@ -156,23 +156,26 @@ void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segme
     const int64_t end = endQuery * s.group;
     for (int64_t r0 = firstQuery * s.group / MR * MR; r0 < end; r0 += tileRows) {
       const int64_t count = least(tileRows, rows - r0);
+      // The tile's last row sees furthest: keys behind that are left out.
+      const int64_t seen = least(keys, segment.position + (r0 + count - 1) / s.group + 1 - block);
+      const int64_t across = roundUp(seen, NR);
       for (int64_t r = 0; r < count; r += MR) {
-        scoreRows(s, m.qPanels + (r0 + r) * s.width, m.keysAcross, least(MR, count - r), m.weights + r * blockKeys);
-        scoreRows(s, m.dyPanels + (r0 + r) * s.width, m.valuesAcross, least(MR, count - r), m.dScores + r * blockKeys);
+        scoreRows(s, m.qPanels + (r0 + r) * s.width, m.keysAcross, least(MR, count - r), seen, m.weights + r * blockKeys);
+        scoreRows(s, m.dyPanels + (r0 + r) * s.width, m.valuesAcross, least(MR, count - r), seen, m.dScores + r * blockKeys);
       }
       for (int64_t r = 0; r < count; r++) {
         const int64_t p = segment.position + (r0 + r) / s.group;
-        gradRow(s, m.weights + r * blockKeys, m.dScores + r * blockKeys, firstSeen(s, p) - block, p + 1 - block, m.lse[r0 + r], m.delta[r0 + r]);
+        gradRow(s, m.weights + r * blockKeys, m.dScores + r * blockKeys, across, firstSeen(s, p) - block, p + 1 - block, m.lse[r0 + r], m.delta[r0 + r]);
       }
-      for (int64_t j = 0; j < blockKeys; j += MR) {
-        const int64_t n = least(MR, blockKeys - j);
+      for (int64_t j = 0; j < seen; j += MR) {
+        const int64_t n = least(MR, seen - j);
         addProduct(s, n, count, m.weights + j, blockKeys, m.dy + r0 * s.padded, m.dValues + j * s.padded);
         addProduct(s, n, count, m.dScores + j, blockKeys, m.q + r0 * s.padded, m.dKeys + j * s.padded);
       }
       for (int64_t r = 0; r < count; r += MR) {
         const int64_t n = least(MR, count - r);
-        packPanel<MR, Format::floats, SourceF32>({m.dScores, F32, blockKeys, false}, r, n, 0, blockKeys, m.dPanels);
-        addProduct(s, n, blockKeys, m.dPanels, MR, m.keys, m.dq + (r0 + r) * s.padded);
+        packPanel<MR, Format::floats, SourceF32>({m.dScores, F32, blockKeys, false}, r, n, 0, seen, m.dPanels);
+        addProduct(s, n, seen, m.dPanels, MR, m.keys, m.dq + (r0 + r) * s.padded);
       }
     }
     for (int64_t j = 0; j < keys; j++) {

@@ -166,7 +166,9 @@ void kernels::logprobsWithGrad(const Run& run) {
   char* dSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, vocabChunk) / 4);
   char* dAcross = dw ? (char*)run.scratch(panelsBytes<MR>(h.format, vocabChunk, slice) / 4) : nullptr;
   char* xAcross = dw ? (char*)run.scratch(panelsBytes<NR>(h.format, h.width, slice) / 4) : nullptr;
-  float* logits = run.scratch(slice * h.vocab);
+  // Rows of a power of two in length would fall on the same sets of the caches.
+  const int64_t ld = roundUp(h.vocab, 32) + 16;
+  float* logits = run.scratch(slice * ld);
   SumExp* sums = (SumExp*)run.scratch(slice * 4);
   float* own = run.scratch(slice);  // the target's logit
   for (int64_t row = 0; row < h.rows; row += slice) {
@@ -181,9 +183,9 @@ void kernels::logprobsWithGrad(const Run& run) {
       const int64_t n = w.outer;
       run.parallel(tasks, 2.0 * rows * n * h.width, [&](int64_t task, int) {
         const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
-        block(x, w, i0, i1, 0, n, {logits + from, h.vocab, 1, false, nullptr});
+        block(x, w, i0, i1, 0, n, {logits + from, ld, 1, false, nullptr});
         for (int64_t i = i0; i < i1; i++) {
-          float* line = logits + i * h.vocab + from;
+          float* line = logits + i * ld + from;
           capLogits(line, n, h.softcap);
           sums[i].add(line, n);
           const int64_t target = targets[row + i] - from;
@@ -201,12 +203,12 @@ void kernels::logprobsWithGrad(const Run& run) {
       run.parallel(tasks, 20.0 * rows * n, [&](int64_t task, int) {
         const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
         for (int64_t i = i0; i < i1; i++)
-          logitsGrad(logits + i * h.vocab + from, n, targets[row + i] - from, dy[row + i], sums[i].lse(), h.softcap);
-        packRange<MR>(dRows, {logits + from, F32, h.vocab, false}, i0 / MR, ceilDivide(i1, MR));
+          logitsGrad(logits + i * ld + from, n, targets[row + i] - from, dy[row + i], sums[i].lse(), h.softcap);
+        packRange<MR>(dRows, {logits + from, F32, ld, false}, i0 / MR, ceilDivide(i1, MR));
       });
       multiplyPacked(run, dRows, wt, rows, h.width, {dx + row * h.width, h.width, 1, from > 0, nullptr});
       if (!dw) continue;
-      packAll<MR>(run, dColumns, {logits + from, F32, h.vocab, true});
+      packAll<MR>(run, dColumns, {logits + from, F32, ld, true});
       multiplyPacked(run, dColumns, xt, n, h.width, {dw + from * h.width, h.width, 1, true, nullptr});
     }
   }
