@@ -14,10 +14,11 @@ const run = (program: string, args: string[]) =>
 function measure(): number {
   if (what === 'decode' && batch > 1) {
     const sizes = ['-c', '8192', '-npp', '16', '-ntg', '128', '-npl', String(batch)]
-    const line = run('llama-batched-bench', ['-m', model, ...threads, ...sizes, '--output-format', 'jsonl'])
-      .split('\n')
-      .find((text) => text.startsWith('{'))
-    return JSON.parse(line as string).speed_tg
+    const output = run('llama-batched-bench', ['-m', model, ...threads, ...sizes, '--output-format', 'jsonl'])
+    // Now and then it ends well and says nothing.
+    const [line] = output.match(/\{.*\}/) ?? []
+    if (line === undefined) return measure()
+    return JSON.parse(line).speed_tg
   }
   const sizes = what === 'prefill' ? ['-p', '512', '-n', '0'] : ['-p', '0', '-n', '128', '-d', '16']
   const [result] = JSON.parse(run('llama-bench', ['-m', model, ...threads, ...sizes, '-r', '1', '-o', 'json']))

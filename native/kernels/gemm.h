@@ -47,6 +47,9 @@ struct Output {
   const float* bias;
 };
 
+/** Blocks of k up to here are short: products with the rank of an adapter. */
+constexpr int64_t shortBlock = 64;
+
 /** What a block of k adds to C: rows [i0, i1), columns [j0, j1). `a` is the first of the rows' panels, one after another. */
 template <class Step>
 static void stripeAs(const char* a, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
@@ -54,17 +57,26 @@ static void stripeAs(const char* a, const Panels& b, int64_t k0, int64_t i0, int
   const int64_t kc = most(0, least(b.kc, b.k - k0)), steps = b.format == Format::pairs ? (kc + 1) / 2 : kc;
   const bool last = k0 + b.kc >= b.k;
   const int64_t panelStep = NR * steps;
+  /** The tile at (i, j); returns its width. */
+  const auto at = [&](int64_t i, int64_t j) {
+    const int64_t rows = least(MR, i1 - i);
+    int panels = i1 - i0 <= 2 ? panelsFor(rows) : 1;
+    if (j + panels * NR > roundUp(j1, NR)) panels = 1;
+    const int64_t width = panels * NR;
+    Target target = {out.c + i * out.ld + j, out.ld,    rows, least(width, j1 - j), out.alpha,
+                     out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
+    anyTile<Step>(panels, steps, (const float*)a + (i - i0) * steps, MR, panelAt<NR>(b, k0, j / NR), NR, panelStep, target);
+    return width;
+  };
+  if (kc <= shortBlock) {
+    // Little is computed for each element of C: it is walked along its rows, as memory likes it.
+    for (int64_t i = i0; i < i1; i += MR)
+      for (int64_t j = j0; j < j1;) j += at(i, j);
+    return;
+  }
   for (int64_t j = j0; j < j1;) {
     int64_t width = NR;
-    for (int64_t i = i0; i < i1; i += MR) {
-      const int64_t rows = least(MR, i1 - i);
-      int panels = i1 - i0 <= 2 ? panelsFor(rows) : 1;
-      if (j + panels * NR > roundUp(j1, NR)) panels = 1;
-      width = panels * NR;
-      Target target = {out.c + i * out.ld + j, out.ld,    rows, least(width, j1 - j), out.alpha,
-                       out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
-      anyTile<Step>(panels, steps, (const float*)a + (i - i0) * steps, MR, panelAt<NR>(b, k0, j / NR), NR, panelStep, target);
-    }
+    for (int64_t i = i0; i < i1; i += MR) width = at(i, j);
     j += width;
   }
 }

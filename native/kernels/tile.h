@@ -46,40 +46,40 @@ struct Target {
 };
 
 /**
- * C[0 … M, 0 … P · NR] over `steps` of k. A element (i, k) lies at a[k · aStep + i]; panel p of B at
- * b + p · panelStep, its step k at k · bStep.
+ * C[0 … M, 0 … V · W] over `steps` of k. A element (i, k) lies at a[k · aStep + i]; panel p of B, two vectors wide, at
+ * b + p · panelStep, its step k at k · bStep. With one vector the second half of the panel is left out.
  */
-template <int M, int P, class Step>
+template <int M, int V, class Step>
 HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typename Step::B* b, int64_t bStep,
                       int64_t panelStep, const Target& out) {
-  F c[M][2 * P];
+  F c[M][V];
 #pragma GCC unroll 16
   for (int i = 0; i < M; i++)
 #pragma GCC unroll 16
-    for (int j = 0; j < 2 * P; j++) c[i][j] = zero();
+    for (int j = 0; j < V; j++) c[i][j] = zero();
   for (int64_t k = 0; k < steps; k++) {
-    F v[2 * P];
+    F v[V];
 #pragma GCC unroll 16
-    for (int j = 0; j < 2 * P; j++) v[j] = Step::load(b + (j / 2) * panelStep + (j % 2) * W);
+    for (int j = 0; j < V; j++) v[j] = Step::load(b + (j / 2) * panelStep + (j % 2) * W);
     // Tiles of few rows are as fast as memory, and each of their panels is a stream of its own.
 #pragma GCC unroll 16
-    for (int j = 0; j < 2 * P; j++) __builtin_prefetch(b + (P > 1 ? 24 : 8) * bStep + (j / 2) * panelStep + (j % 2) * W);
+    for (int j = 0; j < V; j++) __builtin_prefetch(b + (V > 2 ? 24 : 8) * bStep + (j / 2) * panelStep + (j % 2) * W);
 #pragma GCC unroll 16
     for (int i = 0; i < M; i++) {
       F x = splat(a[i]);
 #pragma GCC unroll 16
-      for (int j = 0; j < 2 * P; j++) c[i][j] = Step::add(x, v[j], c[i][j]);
+      for (int j = 0; j < V; j++) c[i][j] = Step::add(x, v[j], c[i][j]);
     }
     a += aStep;
     b += bStep;
   }
-  const bool full = out.columns >= P * NR;
+  const bool full = out.columns >= V * W;
 #pragma GCC unroll 16
   for (int i = 0; i < M; i++) {
     if (i >= out.rows) break;
     float* row = out.c + i * out.ld;
 #pragma GCC unroll 16
-    for (int j = 0; j < 2 * P; j++) {
+    for (int j = 0; j < V; j++) {
       const int64_t n = full ? W : most(0, least(W, out.columns - j * W));
       if (n == 0) break;
       F value = c[i][j] * out.alpha;
@@ -90,10 +90,10 @@ HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typena
   }
 }
 
-template <int M, int P, class Step>
+template <int M, int V, class Step>
 static __attribute__((noinline)) void tileCall(int64_t steps, const float* a, int64_t aStep, const void* b,
                                                int64_t bStep, int64_t panelStep, const Target& out) {
-  tile<M, P, Step>(steps, a, aStep, (const typename Step::B*)b, bStep, panelStep, out);
+  tile<M, V, Step>(steps, a, aStep, (const typename Step::B*)b, bStep, panelStep, out);
 }
 
 /** Panels that a tile of few rows takes at once, to have enough independent chains. */
@@ -104,13 +104,15 @@ template <class Step>
 static void anyTile(int panels, int64_t steps, const float* a, int64_t aStep, const void* b, int64_t bStep,
                     int64_t panelStep, const Target& out) {
   const int64_t h = out.rows;
-  if (panels == 4) return tileCall<1, 4, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (panels == 2) return tileCall<2, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (h == 1) return tileCall<1, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (h == 2) return tileCall<2, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (h <= 4) return tileCall<4, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (MR > 8 && h <= 8) return tileCall<MR < 8 ? MR : 8, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  return tileCall<MR, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (panels == 4) return tileCall<1, 8, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (panels == 2) return tileCall<2, 4, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  // As many columns as one vector holds: low-rank products.
+  if (out.columns <= W && h > 8) return tileCall<MR, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (h == 1) return tileCall<1, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (h == 2) return tileCall<2, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (h <= 4) return tileCall<4, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (MR > 8 && h <= 8) return tileCall<MR < 8 ? MR : 8, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  return tileCall<MR, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
 }
 
 }  // namespace HONE_ISA

@@ -35,6 +35,8 @@ constexpr int64_t taskRows = 4 * MR;
 /** Rows that are taken through the whole vocabulary together. */
 constexpr int64_t sliceRows = 8192 / taskRows * taskRows;
 
+/** Rows of a task where both directions are computed: few, since all tasks end before the next chunk begins. */
+constexpr int64_t sharedRows = 2 * MR;
 /** Rows whose logits are kept between the directions, and those logits' number: 144 MB. */
 constexpr int64_t keptRows = 1120, keptLogits = 36 << 20;
 
@@ -159,8 +161,8 @@ void kernels::logprobsWithGrad(const Run& run) {
   const float* dy = run.floats(3);
   float *y = run.floats(4), *dx = run.floats(5), *dw = run.floats(6);
   // The logits of a slice of rows are kept between the two directions: slices of like size, whatever the threads.
-  const int64_t limit = most(taskRows, least(keptRows, keptLogits / most(1, h.vocab)));
-  const int64_t slice = least(h.rows, roundUp(ceilDivide(h.rows, most(1, ceilDivide(h.rows, limit))), taskRows));
+  const int64_t limit = most(sharedRows, least(keptRows, keptLogits / most(1, h.vocab)));
+  const int64_t slice = least(h.rows, roundUp(ceilDivide(h.rows, most(1, ceilDivide(h.rows, limit))), sharedRows));
   char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
   char* wSpace = (char*)run.scratch(most(panelsBytes<NR>(h.format, vocabChunk, h.width), panelsBytes<NR>(h.format, h.width, vocabChunk)) / 4);
   char* dSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, vocabChunk) / 4);
@@ -172,7 +174,7 @@ void kernels::logprobsWithGrad(const Run& run) {
   SumExp* sums = (SumExp*)run.scratch(slice * 4);
   float* own = run.scratch(slice);  // the target's logit
   for (int64_t row = 0; row < h.rows; row += slice) {
-    const int64_t rows = least(slice, h.rows - row), tasks = ceilDivide(rows, taskRows);
+    const int64_t rows = least(slice, h.rows - row), tasks = ceilDivide(rows, sharedRows);
     const Panels x = {xSpace, h.format, rows, h.width}, xt = {xAcross, h.format, h.width, rows, evenBlocks(rows)};
     const Operand xRows = advance(h.x, row);
     packAll<MR>(run, x, xRows);
@@ -182,7 +184,7 @@ void kernels::logprobsWithGrad(const Run& run) {
       const Panels w = packChunk(run, h, wSpace, from);
       const int64_t n = w.outer;
       run.parallel(tasks, 2.0 * rows * n * h.width, [&](int64_t task, int) {
-        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
+        const int64_t i0 = task * sharedRows, i1 = least(rows, i0 + sharedRows);
         block(x, w, i0, i1, 0, n, {logits + from, ld, 1, false, nullptr});
         for (int64_t i = i0; i < i1; i++) {
           float* line = logits + i * ld + from;
@@ -201,7 +203,7 @@ void kernels::logprobsWithGrad(const Run& run) {
       packAll<NR>(run, wt, {chunk.data, chunk.dtype, h.width, true});
       // Tasks end where panels do, so that each packs what it has just formed.
       run.parallel(tasks, 20.0 * rows * n, [&](int64_t task, int) {
-        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
+        const int64_t i0 = task * sharedRows, i1 = least(rows, i0 + sharedRows);
         for (int64_t i = i0; i < i1; i++)
           logitsGrad(logits + i * ld + from, n, targets[row + i] - from, dy[row + i], sums[i].lse(), h.softcap);
         packRange<MR>(dRows, {logits + from, F32, ld, false}, i0 / MR, ceilDivide(i1, MR));

@@ -24,6 +24,7 @@ export const verbs: readonly VerbEntry[] = [
   entry('merge-adapter', 'fold an adapter into its base model', () => import('./merge-adapter.ts')),
   entry('runs', 'list runs', () => import('./runs.ts')),
   entry('report', "write a run's report as one HTML file", () => import('./report.ts')),
+  entry('bench', 'measure how fast this machine trains and samples a model', () => import('./bench.ts')),
   entry('doctor', 'check this machine and installation', () => import('./doctor.ts')),
 ]
 

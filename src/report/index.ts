@@ -1,3 +1,4 @@
+export { flameSvg } from './flame.ts'
 export { renderReport, writeReport } from './page.ts'
 export {
   advanceProgress,
