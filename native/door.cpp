@@ -334,6 +334,15 @@ napi_value profile(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+/** Bytes that the backend has taken from the system. */
+napi_value memory(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (!call.context) return nullptr;
+  napi_value value;
+  napi_create_double(env, (double)call.context->executor->heldMemory(), &value);
+  return value;
+}
+
 napi_value cancel(napi_env env, napi_callback_info info) {
   Call call(env, info);
   if (call.context) call.context->executor->cancel();
@@ -374,7 +383,7 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
   const struct {
     const char* name;
     napi_callback call;
-  } doors[] = {{"open", open}, {"close", close}, {"enqueue", enqueue}, {"alloc", alloc}, {"free", release}, {"write", write}, {"read", read}, {"load", load}, {"idle", idle}, {"cancel", cancel}, {"profile", profile}, {"program", program}, {"replay", replay}};
+  } doors[] = {{"open", open}, {"close", close}, {"enqueue", enqueue}, {"alloc", alloc}, {"free", release}, {"write", write}, {"read", read}, {"load", load}, {"idle", idle}, {"cancel", cancel}, {"profile", profile}, {"program", program}, {"replay", replay}, {"memory", memory}};
   for (const auto& door : doors) {
     napi_value function;
     napi_create_function(env, door.name, NAPI_AUTO_LENGTH, door.call, nullptr, &function);

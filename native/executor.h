@@ -56,6 +56,7 @@ class Executor {
 
   const KernelSet& kernelSet() const { return kernels_; }
   int threads() const { return pool_.threads(); }
+  size_t heldMemory() const { return memory_.held(); }
 
   void* scratch(size_t bytes);
   void makePack(Pack& pack, size_t bytes);

@@ -67,6 +67,7 @@ void* Memory::take(size_t bytes) {
     if (inUse_ + size > machineMemory()) throw std::bad_alloc();
     if (inUse_ + kept_ + size > highest_ + slack) trim();
     block = fresh(size);
+    held_ += size;
   }
   inUse_ += size;
   if (inUse_ > highest_) highest_ = inUse_;
@@ -88,6 +89,7 @@ void Memory::trim() {
       free(entry->second.back());
       entry->second.pop_back();
       kept_ -= entry->first;
+      held_ -= entry->first;
     }
 }
 

@@ -24,7 +24,7 @@ type Keys = z.output<typeof options>
 export default verb({
   summary: 'measure how fast this machine trains and samples a model',
   options,
-  main: ['model', 'rows', 'length', 'rank', 'profile', 'flame', 'rounds'],
+  main: ['model', 'rows', 'length', 'rank', 'profile', 'flame', 'rounds', 'seed'],
   placeholders: { model: 'MODEL', flame: 'FILE.svg' },
   example: ['hone bench --model tiny --precision bf16 --profile'],
   async run(keys, terminal) {
@@ -125,6 +125,7 @@ const inGigas = ({ f32, bf16, read }: Ceilings) => ({ f32: f32 / 1e9, bf16: bf16
 
 function printShares(shares: readonly KernelShare[], terminal: Terminal): void {
   terminal.print('')
+  // More than 100 % of the roofline: the caches held what it counts as read from memory.
   terminal.print('kernel             calls       ms   share  GFLOP/s    GB/s  roofline')
   for (const { kernel, calls, seconds, share, gflops, gigabytes, roofline } of shares) {
     const columns = [

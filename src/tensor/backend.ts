@@ -19,6 +19,8 @@ export interface BackendStats {
   /** Buffers that were allocated and not freed, and their bytes. */
   buffers: number
   bytes: number
+  /** Bytes that the backend has by now taken from the system: these, what kernels need beside them, and what is kept for later. */
+  held: number
 }
 
 /** A kernel that ran. */

@@ -51,6 +51,7 @@ describe.concurrent('how it speaks', () => {
     'merge-adapter',
     'runs',
     'report',
+    'bench',
     'doctor',
   ])('%s --help shows its keys and an example', async (verb) => {
     const { code, stdout, stderr } = await run([...verb.split(' '), '--help'])

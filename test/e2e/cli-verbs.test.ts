@@ -150,6 +150,29 @@ describe.concurrent('verbs', () => {
     expect(messages).toMatchObject([{ role: 'user', content: 'green' }, { role: 'assistant' }])
   })
 
+  test('bench measures training and sampling, and draws an update', async () => {
+    const line = [
+      'bench',
+      ...model,
+      '--rows',
+      '2',
+      '--length',
+      '40',
+      '--rounds',
+      '1',
+      '--profile',
+      '--flame',
+      'flame.svg',
+    ]
+    const { peak, train, decode, kernels } = await document(line)
+    for (const value of [peak.f32, peak.bf16, peak.read, train.tokens_per_second, train.share_of_peak]) {
+      expect(value).toBeGreaterThan(0)
+    }
+    expect(decode.tokens_per_second).toBeGreaterThan(0)
+    expect(kernels.map(({ kernel }: { kernel: string }) => kernel)).toContain('matmul')
+    expect(readFileSync(at.path('flame.svg'), 'utf8')).toMatch(/^<svg .*logprobsWithGrad/s)
+  })
+
   test('doctor finds the kernels right, and never shows a secret', async () => {
     const { stdout } = await run(['doctor', '--json'], {
       env: { HF_TOKEN: 'hf_secret', HF_ENDPOINT: 'https://me:secret@hub.example/' },

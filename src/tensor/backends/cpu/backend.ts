@@ -234,7 +234,7 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
       checkOpen()
       await settle(native.idle(context))
     },
-    stats: () => ({ buffers: slots.size, bytes }),
+    stats: () => ({ buffers: slots.size, bytes, held: open ? native.memory(context) : 0 }),
     profile(most = 100_000) {
       checkOpen()
       const times = new Float64Array(2 * most)

@@ -33,6 +33,8 @@ export interface NativeModule {
   ): Promise<unknown>
   idle(context: NativeContext): Promise<unknown>
   cancel(context: NativeContext): void
+  /** Bytes taken from the system. */
+  memory(context: NativeContext): number
   /** Times kernels from here on: (start, seconds) of each go to `times`, until the next call of this resolves the promise. */
   profile(context: NativeContext, times?: Float64Array): Promise<unknown> | undefined
 }

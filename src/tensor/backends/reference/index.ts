@@ -102,10 +102,10 @@ export function openReferenceBackend(): Backend {
     },
     cancel() {},
     async idle() {},
-    stats: () => ({
-      buffers: slots.size,
-      bytes: [...slots.values()].reduce((sum, { data }) => sum + data.byteLength, 0),
-    }),
+    stats() {
+      const bytes = [...slots.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
+      return { buffers: slots.size, bytes, held: bytes }
+    },
     profile() {
       const times: KernelTime[] = []
       timed = times
