@@ -4,16 +4,18 @@
  *     npm run bench                             everything; writes bench/results/ and the table in bench/README.md
  *     npm run bench -- --only train,decode      some of train, lora, sft, dpo, decode, prefill, start
  *     npm run -s bench -- --only train --json   prints a JSON document and writes nothing
+ *     npm run bench -- --table                  the table anew from the latest results
  *     npm run bench -- --peers                  installs PyTorch and llama.cpp first
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { measureCeilings, median, openBackend } from 'hone-lm/tensor'
-import { type Contestant, contest, type Outcome } from './contest.ts'
+import { type Contestant, contest } from './contest.ts'
 import { hone, installPeers, llamaCpp, peerVersions, torch } from './peers.ts'
 import { flopsPerToken, shapes } from './shapes.ts'
+import { type BenchDocument, type Contest, number, writeTable } from './table.ts'
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +23,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    /** Writes the table anew from the latest results, and measures nothing. */
+    table: { type: 'boolean', default: false },
     /** Without peers: hone's own figures, quickly. */
     alone: { type: 'boolean', default: false },
   },
@@ -29,13 +33,6 @@ const rounds = Number(values.rounds)
 const wanted = new Set(values.only.split(','))
 const say = (line: string) => console.error(line)
 
-/** One row of the table: contestants that did the same work, hone's first. */
-interface Contest {
-  what: string
-  shape: string
-  unit: string
-  outcomes: Outcome[]
-}
 const contests: Contest[] = []
 
 async function hold(what: string, shape: string, unit: string, contestants: Contestant[]): Promise<void> {
@@ -50,7 +47,6 @@ async function hold(what: string, shape: string, unit: string, contestants: Cont
   }
 }
 
-const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 const precisions = ['f32', 'bf16']
 
 async function peak() {
@@ -60,6 +56,15 @@ async function peak() {
   return ceilings
 }
 
+const results = new URL('results/', import.meta.url)
+if (values.table) {
+  const [latest] = readdirSync(results)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(new URL(name, results), 'utf8')) as BenchDocument)
+    .sort((a, b) => (a.date < b.date ? 1 : -1))
+  writeTable(latest)
+  process.exit()
+}
 if (values.peers) installPeers()
 const before = await peak()
 say(
@@ -129,9 +134,10 @@ const peaks = {
   bf16: Math.max(before.bf16, after.bf16) / 1e9,
   read: Math.max(before.read, after.read) / 1e9,
 }
-const document = {
+const document: BenchDocument = {
   machine: machine(),
   date: new Date().toISOString().slice(0, 10),
+  rounds,
   versions: { node: process.version, ...(values.alone ? {} : peerVersions()) },
   peak: peaks,
   contests,
@@ -139,13 +145,12 @@ const document = {
 }
 if (values.json) console.log(JSON.stringify({ ...summary(), ...document }, null, 2))
 else if (!values.alone) {
-  const results = new URL('results/', import.meta.url)
   mkdirSync(results, { recursive: true })
   writeFileSync(
     new URL(`${document.machine.cpu.replace(/[^\w]+/g, '-').toLowerCase()}-${document.machine.cores}.json`, results),
     `${JSON.stringify(document, null, 2)}\n`,
   )
-  writeTable()
+  writeTable(document)
 }
 
 /** Seconds from the start of the process to the end of the first update on `tiny`, median of five processes. */
@@ -191,30 +196,4 @@ function summary() {
   })
   const decode = { a: { f32: decoded('a', 'f32') }, b: { f32: decoded('b', 'f32'), bf16: decoded('b', 'bf16') } }
   return { train, decode }
-}
-
-/** Puts the figures between the marks of bench/README.md. */
-function writeTable(): void {
-  const file = new URL('README.md', import.meta.url)
-  const lines = ['| what | shape | contestant | rate | against the best peer |', '|---|---|---|---|---|']
-  for (const { what, shape, unit, outcomes } of contests) {
-    const best = Math.max(0, ...outcomes.filter(({ name }) => !name.startsWith('hone')).map(({ rate }) => rate))
-    for (const { name, rate } of outcomes) {
-      const ratio = name.startsWith('hone') && best > 0 ? `${(rate / best).toFixed(2)} ×` : ''
-      lines.push(`| ${what} | ${shape} | ${name} | ${number(rate)} ${unit} | ${ratio} |`)
-    }
-  }
-  const { cpu, cores, memory } = document.machine
-  const versions = Object.entries(document.versions)
-    .map(([name, version]) => `${name} ${version}`)
-    .join(', ')
-  const head = `Measured ${document.date}: ${cpu}, ${cores} cores, ${memory}; ${versions}. Peak: f32 ${number(peaks.f32)} GFLOP/s, bf16 ${number(peaks.bf16)}, reading ${number(peaks.read)} GB/s. Medians of ${rounds} quiet rounds in turn.`
-  const text = readFileSync(file, 'utf8')
-  const [top, rest] = text.split('<!-- figures -->')
-  const bottom = rest.split('<!-- end -->')[1]
-  const start =
-    startSeconds === null
-      ? ''
-      : `\n\nFrom the start of the process to the end of the first update on \`tiny\`: ${startSeconds.toFixed(2)} s.`
-  writeFileSync(file, `${top}<!-- figures -->\n${head}\n\n${lines.join('\n')}${start}\n<!-- end -->${bottom}`)
 }
