@@ -264,7 +264,7 @@ CHECK(logprobs) {
   c.need(3, rows);
   c.need(4, rows);
 }
-CHECK(logprobsGrad) {
+void headGradients(const Check& c) {
   const I64 rows = head(c), width = c.size(1);
   c.ids(2, rows, c.size(2));
   c.need(3, rows);
@@ -274,16 +274,8 @@ CHECK(logprobsGrad) {
   for (int output : {5, 6})
     for (int input : {0, 1}) c.apart(output, input);
 }
-CHECK(logprobsWithGrad) {
-  const I64 rows = head(c), width = c.size(1);
-  c.ids(2, rows, c.size(2));
-  c.need(3, rows);
-  c.need(4, rows);
-  c.need(5, c.times(rows, width));
-  c.need(6, c.times(c.size(2), width));
-  for (int output : {5, 6})
-    for (int input : {0, 1}) c.apart(output, input);
-}
+CHECK(logprobsGrad) { headGradients(c); }
+CHECK(logprobsWithGrad) { headGradients(c); }
 CHECK(logits) {
   c.need(2, c.times(head(c), c.size(2)));
   c.apart(2, 0);
