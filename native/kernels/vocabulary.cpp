@@ -173,6 +173,7 @@ void kernels::logprobsWithGrad(const Run& run) {
   float* logits = run.scratch(slice * ld);
   SumExp* sums = (SumExp*)run.scratch(slice * 4);
   float* own = run.scratch(slice);  // the target's logit
+  float* lse = run.scratch(slice);
   for (int64_t row = 0; row < h.rows; row += slice) {
     const int64_t rows = least(slice, h.rows - row), tasks = ceilDivide(rows, sharedRows);
     const Panels x = {xSpace, h.format, rows, h.width}, xt = {xAcross, h.format, h.width, rows, evenBlocks(rows)};
@@ -195,7 +196,10 @@ void kernels::logprobsWithGrad(const Run& run) {
         }
       });
     }
-    for (int64_t r = 0; r < rows; r++) y[row + r] = sums[r].logprob(own[r]);
+    for (int64_t r = 0; r < rows; r++) {
+      y[row + r] = sums[r].logprob(own[r]);
+      lse[r] = sums[r].lse();
+    }
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const int64_t n = least(vocabChunk, h.vocab - from);
       const Panels dRows = {dSpace, h.format, rows, n}, dColumns = {dAcross, h.format, n, rows, evenBlocks(rows)}, wt = {wSpace, h.format, h.width, n};
@@ -205,7 +209,7 @@ void kernels::logprobsWithGrad(const Run& run) {
       run.parallel(tasks, 20.0 * rows * n, [&](int64_t task, int) {
         const int64_t i0 = task * sharedRows, i1 = least(rows, i0 + sharedRows);
         for (int64_t i = i0; i < i1; i++)
-          logitsGrad(logits + i * ld + from, n, targets[row + i] - from, dy[row + i], sums[i].lse(), h.softcap);
+          logitsGrad(logits + i * ld + from, n, targets[row + i] - from, dy[row + i], lse[i], h.softcap);
         packRange<MR>(dRows, {logits + from, F32, ld, false}, i0 / MR, ceilDivide(i1, MR));
       });
       multiplyPacked(run, dRows, wt, rows, h.width, {dx + row * h.width, h.width, 1, from > 0, nullptr});
