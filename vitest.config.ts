@@ -21,6 +21,7 @@ export default defineConfig({
           exclude: [...alone, ...endToEnd],
           testTimeout: 30_000,
           globalSetup: ['test/kernels.setup.ts'],
+          setupFiles: ['test/properties.setup.ts'],
           // Random and damaged inputs that each file reader is fed; `npm run fuzz` raises it.
           env: { HONE_THREADS: '1', HONE_FUZZ: process.env['HONE_FUZZ'] ?? '2000' },
           sequence: { groupOrder: 0 },

@@ -106,6 +106,9 @@ test('a part continues the text before it: no dummy space, but after a special t
   expect(spell(prepend, ['the', 'of'])).toEqual(['▁the', 'of'])
   expect(spell(prepend, ['the<s>', 'of'])).toEqual(['▁the<s>', '▁of'])
   expect(spell(metaspace, ['the<s>', 'of'])).toEqual(['▁the<s>', 'of'])
+  // A normalized token is found in text that has its dummy space by then.
+  expect(spell(prepend, ['<norm>', 'of'])).toEqual(['<norm>', 'of'])
+  expect(spell(prepend, ['<norm>of'])).toEqual(['<norm>of'])
   expect(spell(metaspace, ['<s>', ' of', '', 'of'])).toEqual(['<s>', '▁of', '', 'of'])
   expect(spell(metaspace, ['', 'of'])).toEqual(['', '▁of'])
 })

@@ -4,7 +4,7 @@ import { bpe, type EncodeWord } from './bpe.ts'
 import { toByteLevel } from './byte-level.ts'
 import { configuredTokens, type TokenizerConfig } from './config.ts'
 import { decoder, type Stage, tidyStage } from './decode.ts'
-import { type Normalize, normalizer } from './normalize.ts'
+import { type Normalize, normalizer, type Place } from './normalize.ts'
 import { preTokenizer } from './split.ts'
 import { type AddedToken, checkTokenizerJson, type TokenizerJson } from './tokenizer-json.ts'
 import type { Tokenizer } from './types.ts'
@@ -69,17 +69,14 @@ export function tokenizerFromJson(
     },
     encode(text, options = {}) {
       const ids: number[] = []
-      encodeText(text, { first: true, fresh: true }, options.special ?? true, ids)
+      encodeText(text, START, options.special ?? true, ids)
       return ids
     },
     encodeParts(parts, options = {}) {
-      const place = { first: true, fresh: true }
+      let seam = START
       return parts.map((part) => {
         const ids: number[] = []
-        if (part === '') return ids
-        const endsWithToken = encodeText(part, place, options.special ?? true, ids)
-        place.first = false
-        place.fresh = endsWithToken
+        if (part !== '') seam = encodeText(part, seam, options.special ?? true, ids)
         return ids
       })
     },
@@ -133,13 +130,14 @@ function vocabulary({ model }: TokenizerJson): Vocabulary {
   return { byId, ids: new Map(pairs) }
 }
 
-/** Appends a text's ids to `out` and says whether the text ended with an added token. */
-type EncodeText = (
-  text: string,
-  place: { first: boolean; fresh: boolean },
-  withSpecial: boolean,
-  out: number[],
-) => boolean
+/** Where a text stands for each of the two that look at it: a normalized added token begins a stretch for the split alone. */
+interface Seam {
+  normalize: Place
+  split: Place
+}
+
+/** Appends a text's ids to `out` and says where a text after it stands. */
+type EncodeText = (text: string, seam: Seam, withSpecial: boolean, out: number[]) => Seam
 
 function textEncoder(
   spec: TokenizerJson,
@@ -156,41 +154,43 @@ function textEncoder(
   const raw = addedTokenSplitter(
     added.filter((token) => !token.normalized).map((token) => ({ content: token.content, token })),
   )
-  const fresh = { first: true, fresh: true }
   const normalized = addedTokenSplitter(
-    added.filter((token) => token.normalized).map((token) => ({ content: normalize(token.content, fresh), token })),
+    added
+      .filter((token) => token.normalized)
+      .map((token) => ({ content: normalize(token.content, START.normalize), token })),
   )
 
-  return (text, place, withSpecial, out) => {
-    let endsWithToken = false
-    let here = place
+  return (text, seam, withSpecial, out) => {
+    let here = seam
     for (const section of raw(text.toWellFormed(), withSpecial)) {
-      if (section.id >= 0) out.push(section.id)
-      else {
-        const inner = normalized(normalize(section.text, here), withSpecial)
-        inner.forEach((piece, i) => {
-          endsWithToken = piece.id >= 0
-          if (piece.id >= 0) out.push(piece.id)
-          else {
-            for (const word of split(piece.text, i === 0 ? here : AFTER_TOKEN)) {
-              if (cut) for (const part of cut(word)) encodeWord(part, out)
-              else encodeWord(word, out)
-            }
-          }
-        })
+      if (section.id >= 0) {
+        out.push(section.id)
+        here = { normalize: AFTER_TOKEN, split: AFTER_TOKEN }
+        continue
       }
-      if (section.id >= 0) endsWithToken = true
-      here = AFTER_TOKEN
+      for (const piece of normalized(normalize(section.text, here.normalize), withSpecial)) {
+        if (piece.id >= 0) out.push(piece.id)
+        else {
+          for (const word of split(piece.text, here.split)) {
+            if (cut) for (const part of cut(word)) encodeWord(part, out)
+            else encodeWord(word, out)
+          }
+        }
+        here = { normalize: AFTER_TEXT, split: piece.id >= 0 ? AFTER_TOKEN : AFTER_TEXT }
+      }
     }
-    return endsWithToken
+    return here
   }
 }
+
 /** How an added token reads in the text in which it is sought, and into which it decodes. */
 function spelling(token: AddedToken, normalize: Normalize): string {
-  return token.normalized ? normalize(token.content, { first: true, fresh: true }) : token.content
+  return token.normalized ? normalize(token.content, START.normalize) : token.content
 }
 
-const AFTER_TOKEN = { first: false, fresh: true }
+const START: Seam = { normalize: { first: true, fresh: true }, split: { first: true, fresh: true } }
+const AFTER_TOKEN: Place = { first: false, fresh: true }
+const AFTER_TEXT: Place = { first: false, fresh: false }
 const whole = (text: string): string[] => [text]
 
 function encoderOf(spec: TokenizerJson, special: ReadonlySet<number>, file: string): EncodeWord {
