@@ -110,22 +110,36 @@ HONE_INLINE Format keptFormat(bool bf16, DType dtype) {
   return dtype == BF16 ? Format::bf16 : dtype == F16 ? Format::f16 : Format::floats;
 }
 
-/** Cuts C into blocks such that each thread gets several, and computes them. */
-static void multiplyPacked(const Run& run, const Panels& a, const Panels& b, int64_t m, int64_t n, const Output& out) {
-  int64_t rows = 12 * MR, columns = 16 * NR;
-  // Sixteen a thread: the one that ends last then ends soon after the others.
-  const int64_t wanted = 16 * run.threads();
-  auto count = [&] { return ceilDivide(m, rows) * ceilDivide(n, columns); };
-  while (run.threads() > 1 && count() < wanted && (rows > 2 * MR || columns > 4 * NR)) {
-    if (columns > 4 * NR && (columns >= 2 * rows || rows <= 2 * MR || m <= MR)) columns /= 2;
-    else if (rows > 2 * MR) rows = rows / 2 / MR * MR;
-    else break;
+/** A product of packed operands as tasks: C cut into blocks such that each thread gets several. */
+struct Blocks {
+  const Panels *a, *b;
+  int64_t m, n;
+  Output out;
+  int64_t rows = 12 * MR, columns = 16 * NR, across = 0, count = 0;
+
+  HONE_MEMBER Blocks(const Run& run, const Panels& a, const Panels& b, int64_t m, int64_t n, const Output& out)
+      : a(&a), b(&b), m(m), n(n), out(out) {
+    // Sixteen a thread: the one that ends last then ends soon after the others.
+    const int64_t wanted = 16 * run.threads();
+    auto tasks = [&] { return ceilDivide(m, rows) * ceilDivide(n, columns); };
+    while (run.threads() > 1 && tasks() < wanted && (rows > 2 * MR || columns > 4 * NR)) {
+      if (columns > 4 * NR && (columns >= 2 * rows || rows <= 2 * MR || m <= MR)) columns /= 2;
+      else if (rows > 2 * MR) rows = rows / 2 / MR * MR;
+      else break;
+    }
+    across = ceilDivide(n, columns);
+    count = tasks();
   }
-  const int64_t across = ceilDivide(n, columns);
-  run.parallel(ceilDivide(m, rows) * across, 2.0 * m * n * most(1, a.k), [&](int64_t t, int) {
+  HONE_MEMBER double work() const { return 2.0 * m * n * most(1, a->k); }
+  HONE_MEMBER void compute(int64_t t) const {
     const int64_t i = t / across * rows, j = t % across * columns;
-    block(a, b, i, least(m, i + rows), j, least(n, j + columns), out);
-  });
+    block(*a, *b, i, least(m, i + rows), j, least(n, j + columns), out);
+  }
+};
+
+static void multiplyPacked(const Run& run, const Panels& a, const Panels& b, int64_t m, int64_t n, const Output& out) {
+  const Blocks blocks(run, a, b, m, n, out);
+  run.parallel(blocks.count, blocks.work(), [&](int64_t t, int) { blocks.compute(t); });
 }
 
 HONE_INLINE Operand advance(const Operand& x, int64_t outer) {
@@ -157,12 +171,25 @@ static void multiplyOwn(const Run& run, const Operand& a, const Panels& b, int64
   });
 }
 
+/** Packing an operand as tasks. */
+template <int Width>
+struct Packing {
+  Panels to;
+  Operand from;
+  int64_t panels, each, count;
+
+  HONE_MEMBER Packing(const Panels& to, const Operand& from)
+      : to(to), from(from), panels(ceilDivide(to.outer, Width)), each(most(1, 16384 / most(1, Width * to.k))),
+        count(ceilDivide(panels, each)) {}
+  HONE_MEMBER double work() const { return 2.0 * to.outer * to.k; }
+  HONE_MEMBER void compute(int64_t t) const { packRange<Width>(to, from, t * each, least(panels, (t + 1) * each)); }
+};
+
 /** Packs into the given memory, in parallel. */
 template <int Width>
 static void packAll(const Run& run, const Panels& p, const Operand& x) {
-  const int64_t panels = ceilDivide(p.outer, Width), each = most(1, 16384 / most(1, Width * p.k));
-  run.parallel(ceilDivide(panels, each), 2.0 * p.outer * p.k,
-               [&](int64_t t, int) { packRange<Width>(p, x, t * each, least(panels, (t + 1) * each)); });
+  const Packing<Width> packing(p, x);
+  run.parallel(packing.count, packing.work(), [&](int64_t t, int) { packing.compute(t); });
 }
 
 /** The kept pack of the weight in `slot`, made if `make` and it is not there; data is null otherwise. */

@@ -38,6 +38,21 @@ HONE_INLINE F load(const float* p) {
   return v;
 }
 HONE_INLINE void store(float* p, F v) { memcpy(p, &v, sizeof v); }
+/** Stores past the caches what is not read again soon: p is aligned to a vector. `streamed` ends a run of them. */
+HONE_INLINE void stream(float* p, F v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, (__m256)v);
+#else
+  store(p, v);
+#endif
+}
+HONE_INLINE void streamed() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
 
 HONE_INLINE F splat(float x) {
 #if defined(__AVX512F__)

@@ -31,27 +31,26 @@ Head headOf(const Run& run, int firstNumber) {
 }
 
 /** Rows of x that one task multiplies with a chunk of the vocabulary: its logits stay in the second-level cache. */
-constexpr int64_t taskRows = 4 * MR;
-/** Rows that are taken through the whole vocabulary together. */
-constexpr int64_t sliceRows = 8192 / taskRows * taskRows;
-
-/** Rows of a task where both directions are computed: few, since all tasks end before the next chunk begins. */
-constexpr int64_t sharedRows = 2 * MR;
+constexpr int64_t taskRows = 2 * MR;
+/** From row to row of a task's logits: rows of a power of two in length would fall on the same sets of the caches. */
+constexpr int64_t lineLength = vocabChunk + 16;
+/** Rows that are taken through the whole vocabulary together: forwards, and backwards. */
+constexpr int64_t sliceRows = 8192 / taskRows * taskRows, gradRows = 2048 / taskRows * taskRows;
 /** Rows whose logits are kept between the directions, and those logits' number: 144 MB. */
 constexpr int64_t keptRows = 1120, keptLogits = 36 << 20;
 
-/** weight · d log p(target) / d logit, in place of n capped logits of a chunk; the target may lie outside of it. */
-HONE_INLINE void logitsGrad(float* line, int64_t n, int64_t target, float weight, float lse, float softcap) {
+/** to = weight · d log p(target) / d logit of n capped logits of a chunk; the target may lie outside of it. */
+HONE_INLINE void logitsGrad(const float* line, float* to, int64_t n, int64_t target, float weight, float lse, float softcap) {
   const bool hit = target >= 0 && target < n;
   const float z = hit ? line[target] : 0;
   eachVector(n, [&](int64_t j, int64_t c) {
     F value = get(line + j, c), g = exp(value - lse) * -weight;
     if (softcap != 0) g = g * (1.0f - (value / softcap) * (value / softcap));
-    put(line + j, g, c);
+    put(to + j, g, c);
   });
   if (!hit) return;
   const float g = weight * (1.0f - exp1(z - lse));
-  line[target] = softcap == 0 ? g : g * (1.0f - (z / softcap) * (z / softcap));
+  to[target] = softcap == 0 ? g : g * (1.0f - (z / softcap) * (z / softcap));
 }
 
 /** Packs one chunk of w's rows. */
@@ -60,6 +59,84 @@ Panels packChunk(const Run& run, const Head& h, char* space, int64_t from) {
   packAll<NR>(run, panels, advance(h.w, from));
   return panels;
 }
+
+/** A task's logits, one worker beside another: [taskRows, lineLength]. */
+float* workerLines(const Run& run) { return run.scratch(run.threads() * taskRows * lineLength); }
+
+/** Takes a chunk of a row's logits into its sum, and its target's where that lies in the chunk. */
+HONE_INLINE void takeIn(SumExp& sum, float& own, const float* line, int64_t n, int64_t target) {
+  sum.add(line, n);
+  if (target >= 0 && target < n) own = line[target];
+}
+
+/** Capped logits of rows [i0, i1) with a chunk into `lines`. */
+HONE_INLINE void formLogits(const Head& h, const Panels& x, const Panels& w, int64_t i0, int64_t i1, float* lines) {
+  block(x, w, i0, i1, 0, w.outer, {lines - i0 * lineLength, lineLength, 1, false, nullptr});
+  for (int64_t i = i0; i < i1; i++) capLogits(lines + (i - i0) * lineLength, w.outer, h.softcap);
+}
+
+/** A slice of rows on the way from the logits' gradient to dx and dw, chunk by chunk of the vocabulary. */
+class Backward {
+ public:
+  Backward(const Run& run, const Head& h, int64_t slice, float* dx, float* dw)
+      : run_(run), h_(h), dx_(dx), dw_(dw), lines_(workerLines(run)) {
+    wSpace_ = (char*)run.scratch(panelsBytes<NR>(h.format, h.width, vocabChunk) / 4);
+    dSpace_ = (char*)run.scratch(panelsBytes<MR>(h.format, slice, vocabChunk) / 4);
+    if (!dw) return;
+    dAcross_ = (char*)run.scratch(panelsBytes<MR>(h.format, vocabChunk, slice) / 4);
+    xAcross_ = (char*)run.scratch(panelsBytes<NR>(h.format, h.width, slice) / 4);
+  }
+
+  void begin(int64_t row, int64_t rows, bool accumulate) {
+    row_ = row;
+    rows_ = rows;
+    accumulate_ = accumulate;
+    xt_ = {xAcross_, h_.format, h_.width, rows, evenBlocks(rows)};
+    if (dw_) packAll<NR>(run_, xt_, {advance(h_.x, row).data, F32, h_.width, true});
+  }
+
+  /** `form(i0, i1, lines)` writes the gradient of the logits of rows [i0, i1) with the chunk's n words. */
+  template <class Form>
+  void chunk(int64_t from, int64_t n, const Form& form) {
+    const Panels dRows = {dSpace_, h_.format, rows_, n}, wt = {wSpace_, h_.format, h_.width, n};
+    const Panels dColumns = {dAcross_, h_.format, n, rows_, evenBlocks(rows_)};
+    const Operand words = advance(h_.w, from);
+    const Packing<NR> packing(wt, {words.data, words.dtype, h_.width, true});
+    const int64_t tasks = ceilDivide(rows_, taskRows);
+    run_.parallel(tasks + packing.count, 20.0 * rows_ * n, [&](int64_t task, int worker) {
+      if (task >= tasks) return packing.compute(task - tasks);
+      float* lines = lines_ + worker * taskRows * lineLength;
+      const int64_t i0 = task * taskRows, i1 = least(rows_, i0 + taskRows);
+      form(i0, i1, lines);
+      packRange<MR>(dRows, {lines - i0 * lineLength, F32, lineLength, false}, i0 / MR, ceilDivide(i1, MR));
+      if (dw_) packSteps(dColumns, {lines, F32, lineLength, true}, i0, i1);
+    });
+    const Blocks dx(run_, dRows, wt, rows_, h_.width, {dx_ + row_ * h_.width, h_.width, 1, accumulate_ || from > 0, nullptr});
+    const Blocks dw(run_, dColumns, xt_, dw_ ? n : 0, h_.width, {dw_ + from * h_.width, h_.width, 1, true, nullptr});
+    run_.parallel(dx.count + dw.count, dx.work() + dw.work(),
+                  [&](int64_t t, int) { t < dx.count ? dx.compute(t) : dw.compute(t - dx.count); });
+  }
+
+ private:
+  /** Packs steps [from, to) of k, of which x holds the first at its beginning: a task's part of every panel. */
+  static void packSteps(const Panels& p, const Operand& x, int64_t from, int64_t to) {
+    for (int64_t k = from, next; k < to; k = next) {
+      const int64_t k0 = k / p.kc * p.kc;
+      next = least(to, k0 + p.kc);
+      for (int64_t i = 0; i < ceilDivide(p.outer, MR); i++)
+        pack<MR>(p.format, x, i * MR, least(MR, p.outer - i * MR), k - from, next - k,
+                 (char*)panelAt<MR>(p, k0, i) + panelBytes(p.format, k - k0) * MR);
+    }
+  }
+
+  const Run& run_;
+  const Head& h_;
+  float *dx_, *dw_, *lines_;
+  char *wSpace_, *dSpace_, *dAcross_ = nullptr, *xAcross_ = nullptr;
+  Panels xt_ = {};
+  int64_t row_ = 0, rows_ = 0;
+  bool accumulate_ = false;
+};
 
 }  // namespace
 
@@ -74,10 +151,10 @@ void kernels::logprobs(const Run& run) {
   const Head h = headOf(run, 0);
   const int32_t* targets = run.ints(2);
   float *y = run.floats(3), *lse = run.floats(4);
-  const int64_t slice = least(h.rows, sliceRows), tasks = ceilDivide(slice, taskRows);
+  const int64_t slice = least(h.rows, sliceRows);
   char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
   char* wSpace = (char*)run.scratch(panelsBytes<NR>(h.format, vocabChunk, h.width) / 4);
-  float* logits = run.scratch(run.threads() * taskRows * vocabChunk);
+  float* lines = workerLines(run);
   SumExp* sums = (SumExp*)run.scratch(slice * 4);
   float* own = run.scratch(slice);  // the target's logit
   for (int64_t row = 0; row < h.rows; row += slice) {
@@ -87,19 +164,11 @@ void kernels::logprobs(const Run& run) {
     for (int64_t r = 0; r < rows; r++) sums[r] = SumExp{};
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const Panels w = packChunk(run, h, wSpace, from);
-      const int64_t n = w.outer;
-      run.parallel(least(tasks, ceilDivide(rows, taskRows)), 2.0 * rows * n * h.width, [&](int64_t task, int worker) {
-        float* z = logits + worker * taskRows * vocabChunk;
+      run.parallel(ceilDivide(rows, taskRows), 2.0 * rows * w.outer * h.width, [&](int64_t task, int worker) {
+        float* z = lines + worker * taskRows * lineLength;
         const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
-        // `block` writes relative to row 0 of the packed operand.
-        block(x, w, i0, i1, 0, n, {z - i0 * vocabChunk, vocabChunk, 1, false, nullptr});
-        for (int64_t i = i0; i < i1; i++) {
-          float* line = z + (i - i0) * vocabChunk;
-          capLogits(line, n, h.softcap);
-          sums[i].add(line, n);
-          const int64_t target = targets[row + i] - from;
-          if (target >= 0 && target < n) own[i] = line[target];
-        }
+        formLogits(h, x, w, i0, i1, z);
+        for (int64_t i = i0; i < i1; i++) takeIn(sums[i], own[i], z + (i - i0) * lineLength, w.outer, targets[row + i] - from);
       });
     }
     for (int64_t r = 0; r < rows; r++) {
@@ -113,44 +182,25 @@ void kernels::logprobsGrad(const Run& run) {
   const Head h = headOf(run, 0);
   const int32_t* targets = run.ints(2);
   const float *lse = run.floats(3), *dy = run.floats(4);
-  float *dx = run.floats(5), *dw = run.floats(6);
   const bool accumulate = run.flag(5);
-  const int64_t slice = least(h.rows, sliceRows);
+  const int64_t slice = least(h.rows, gradRows);
   char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
   char* wSpace = (char*)run.scratch(panelsBytes<NR>(h.format, vocabChunk, h.width) / 4);
-  // Transposed uses pack anew: w as [chunk, width] for dx, the logits' gradient for both, x for dw.
-  char* dSpace = (char*)run.scratch(most(panelsBytes<MR>(h.format, slice, vocabChunk), panelsBytes<MR>(h.format, vocabChunk, slice)) / 4);
-  char* wAcross = (char*)run.scratch(panelsBytes<NR>(h.format, h.width, vocabChunk) / 4);
-  char* xAcross = dw ? (char*)run.scratch(panelsBytes<NR>(h.format, h.width, slice) / 4) : nullptr;
-  float* d = run.scratch(slice * vocabChunk);
+  Backward backward(run, h, slice, run.floats(5), run.floats(6));
   for (int64_t row = 0; row < h.rows; row += slice) {
     const int64_t rows = least(slice, h.rows - row);
     const Panels x = {xSpace, h.format, rows, h.width};
-    const Operand xRows = advance(h.x, row);
-    packAll<MR>(run, x, xRows);
-    const Panels xt = {xAcross, h.format, h.width, rows, evenBlocks(rows)};
-    if (dw) packAll<NR>(run, xt, {xRows.data, F32, h.width, true});
+    packAll<MR>(run, x, advance(h.x, row));
+    backward.begin(row, rows, accumulate);
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const Panels w = packChunk(run, h, wSpace, from);
-      const int64_t n = w.outer;
-      run.parallel(ceilDivide(rows, taskRows), 2.0 * rows * n * h.width, [&](int64_t task, int) {
-        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
-        block(x, w, i0, i1, 0, n, {d, vocabChunk, 1, false, nullptr});
+      backward.chunk(from, w.outer, [&](int64_t i0, int64_t i1, float* lines) {
+        formLogits(h, x, w, i0, i1, lines);
         for (int64_t i = i0; i < i1; i++) {
-          float* line = d + i * vocabChunk;
-          capLogits(line, n, h.softcap);
-          logitsGrad(line, n, targets[row + i] - from, dy[row + i], lse[row + i], h.softcap);
+          float* line = lines + (i - i0) * lineLength;
+          logitsGrad(line, line, w.outer, targets[row + i] - from, dy[row + i], lse[row + i], h.softcap);
         }
       });
-      const Panels dRows = {dSpace, h.format, rows, n}, wt = {wAcross, h.format, h.width, n};
-      packAll<MR>(run, dRows, {d, F32, vocabChunk, false});
-      const Operand chunk = advance(h.w, from);
-      packAll<NR>(run, wt, {chunk.data, chunk.dtype, h.width, true});
-      multiplyPacked(run, dRows, wt, rows, h.width, {dx + row * h.width, h.width, 1, accumulate || from > 0, nullptr});
-      if (!dw) continue;
-      const Panels dColumns = {dSpace, h.format, n, rows, evenBlocks(rows)};
-      packAll<MR>(run, dColumns, {d, F32, vocabChunk, true});
-      multiplyPacked(run, dColumns, xt, n, h.width, {dw + from * h.width, h.width, 1, true, nullptr});
     }
   }
 }
@@ -159,63 +209,52 @@ void kernels::logprobsWithGrad(const Run& run) {
   const Head h = headOf(run, 0);
   const int32_t* targets = run.ints(2);
   const float* dy = run.floats(3);
-  float *y = run.floats(4), *dx = run.floats(5), *dw = run.floats(6);
+  float* y = run.floats(4);
   // The logits of a slice of rows are kept between the two directions: slices of like size, whatever the threads.
-  const int64_t limit = most(sharedRows, least(keptRows, keptLogits / most(1, h.vocab)));
-  const int64_t slice = least(h.rows, roundUp(ceilDivide(h.rows, most(1, ceilDivide(h.rows, limit))), sharedRows));
+  const int64_t limit = most(taskRows, least(keptRows, keptLogits / most(1, h.vocab)));
+  const int64_t slice = least(h.rows, roundUp(ceilDivide(h.rows, most(1, ceilDivide(h.rows, limit))), taskRows));
   char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
-  char* wSpace = (char*)run.scratch(most(panelsBytes<NR>(h.format, vocabChunk, h.width), panelsBytes<NR>(h.format, h.width, vocabChunk)) / 4);
-  char* dSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, vocabChunk) / 4);
-  char* dAcross = dw ? (char*)run.scratch(panelsBytes<MR>(h.format, vocabChunk, slice) / 4) : nullptr;
-  char* xAcross = dw ? (char*)run.scratch(panelsBytes<NR>(h.format, h.width, slice) / 4) : nullptr;
-  // Rows of a power of two in length would fall on the same sets of the caches.
-  const int64_t ld = roundUp(h.vocab, 32) + 16;
-  float* logits = run.scratch(slice * ld);
+  char* wSpace = (char*)run.scratch(panelsBytes<NR>(h.format, vocabChunk, h.width) / 4);
+  float* lines = workerLines(run);
+  // Chunk after chunk, each [slice, vocabChunk].
+  float* kept = run.scratch(roundUp(h.vocab, vocabChunk) * slice);
   SumExp* sums = (SumExp*)run.scratch(slice * 4);
   float* own = run.scratch(slice);  // the target's logit
   float* lse = run.scratch(slice);
+  Backward backward(run, h, slice, run.floats(5), run.floats(6));
   for (int64_t row = 0; row < h.rows; row += slice) {
-    const int64_t rows = least(slice, h.rows - row), tasks = ceilDivide(rows, sharedRows);
-    const Panels x = {xSpace, h.format, rows, h.width}, xt = {xAcross, h.format, h.width, rows, evenBlocks(rows)};
-    const Operand xRows = advance(h.x, row);
-    packAll<MR>(run, x, xRows);
-    if (dw) packAll<NR>(run, xt, {xRows.data, F32, h.width, true});
+    const int64_t rows = least(slice, h.rows - row);
+    const Panels x = {xSpace, h.format, rows, h.width};
+    packAll<MR>(run, x, advance(h.x, row));
     for (int64_t r = 0; r < rows; r++) sums[r] = SumExp{};
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const Panels w = packChunk(run, h, wSpace, from);
-      const int64_t n = w.outer;
-      run.parallel(tasks, 2.0 * rows * n * h.width, [&](int64_t task, int) {
-        const int64_t i0 = task * sharedRows, i1 = least(rows, i0 + sharedRows);
-        block(x, w, i0, i1, 0, n, {logits + from, ld, 1, false, nullptr});
+      run.parallel(ceilDivide(rows, taskRows), 2.0 * rows * w.outer * h.width, [&](int64_t task, int worker) {
+        float* z = lines + worker * taskRows * lineLength;
+        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
+        formLogits(h, x, w, i0, i1, z);
         for (int64_t i = i0; i < i1; i++) {
-          float* line = logits + i * ld + from;
-          capLogits(line, n, h.softcap);
-          sums[i].add(line, n);
-          const int64_t target = targets[row + i] - from;
-          if (target >= 0 && target < n) own[i] = line[target];
+          const float* line = z + (i - i0) * lineLength;
+          takeIn(sums[i], own[i], line, w.outer, targets[row + i] - from);
+          // They come back after a whole pass over the vocabulary: past the caches.
+          float* to = kept + from * slice + i * vocabChunk;
+          for (int64_t j = 0; j < w.outer; j += W) stream(to + j, load(line + j));
         }
+        streamed();
       });
     }
     for (int64_t r = 0; r < rows; r++) {
       y[row + r] = sums[r].logprob(own[r]);
       lse[r] = sums[r].lse();
     }
+    backward.begin(row, rows, false);
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const int64_t n = least(vocabChunk, h.vocab - from);
-      const Panels dRows = {dSpace, h.format, rows, n}, dColumns = {dAcross, h.format, n, rows, evenBlocks(rows)}, wt = {wSpace, h.format, h.width, n};
-      const Operand chunk = advance(h.w, from);
-      packAll<NR>(run, wt, {chunk.data, chunk.dtype, h.width, true});
-      // Tasks end where panels do, so that each packs what it has just formed.
-      run.parallel(tasks, 20.0 * rows * n, [&](int64_t task, int) {
-        const int64_t i0 = task * sharedRows, i1 = least(rows, i0 + sharedRows);
+      backward.chunk(from, n, [&](int64_t i0, int64_t i1, float* d) {
         for (int64_t i = i0; i < i1; i++)
-          logitsGrad(logits + i * ld + from, n, targets[row + i] - from, dy[row + i], lse[i], h.softcap);
-        packRange<MR>(dRows, {logits + from, F32, ld, false}, i0 / MR, ceilDivide(i1, MR));
+          logitsGrad(kept + from * slice + i * vocabChunk, d + (i - i0) * lineLength, n, targets[row + i] - from,
+                     dy[row + i], lse[i], h.softcap);
       });
-      multiplyPacked(run, dRows, wt, rows, h.width, {dx + row * h.width, h.width, 1, from > 0, nullptr});
-      if (!dw) continue;
-      packAll<MR>(run, dColumns, {logits + from, F32, ld, true});
-      multiplyPacked(run, dColumns, xt, n, h.width, {dw + from * h.width, h.width, 1, true, nullptr});
     }
   }
 }
