@@ -2,7 +2,8 @@
 //
 // A query row takes the key blocks of its path in order. Keys it does not see are left out of every sum, not added as
 // zeros: a decoded token, whose cache ends with itself, and the same token inside a training pack, whose block holds
-// later keys too, go through the same additions.
+// later keys too, go through the same additions. In bf16, where values are multiplied in pairs of keys, they are zeros:
+// the same floats as long as what is not seen is finite.
 #include "attention.h"
 
 namespace hone {
@@ -59,7 +60,7 @@ struct Range {
 
 /** The state of one worker's tile: everything a row carries from block to block. */
 struct Tile {
-  float *queries, *panels, *across, *values, *scores, *acc, *most, *sum, *base, *rescale;
+  float *queries, *panels, *across, *values, *scores, *weights, *acc, *most, *sum, *base, *rescale;
   const float** valueRows;  // [blockKeys]
   Range* seen;
 };
@@ -84,12 +85,14 @@ HONE_INLINE void scoreStep(const AttentionShape& s, const Tile& t, int64_t row) 
   t.most[row] = now;
 }
 
-/** Turns the scores into weights and rescales what was summed before. */
-HONE_INLINE void weightStep(const AttentionShape& s, const Tile& t, int64_t row) {
+/** Turns the scores into weights and rescales what was summed before. With `zeros` those of keys not seen are written too. */
+HONE_INLINE void weightStep(const AttentionShape& s, const Tile& t, int64_t row, int64_t zeros) {
   float *line = t.scores + row * blockKeys, *acc = t.acc + row * s.padded;
   const float base = t.base[row], rescale = t.rescale[row];
   const Range seen = t.seen[row];
   F sum = zero();
+  for (int64_t v = 0; v * W < zeros; v++)
+    if (v < seen.from / W || v * W >= seen.to) store(line + v * W, zero());
   for (int64_t v = seen.from / W; v * W < seen.to; v++) {
     F weight = exp(load(line + v * W) - base);
     sum = sum + weight;
@@ -118,18 +121,27 @@ void addBlock(const AttentionShape& s, const Tile& t, int64_t row, int64_t count
   for (int64_t r = 0; r < count; r++) addValues<1>(acc + r * s.padded, p + r * blockKeys, t.valueRows, s.padded, all.to, t.seen[row + r].to);
 }
 
+/** Adds the block's values, in words along its keys, to up to MR rows at a time. */
+template <class Words>
+HONE_INLINE void addPanels(const AttentionShape& s, const Tile& t, int64_t first, int64_t last, int64_t rows, int64_t keys) {
+  for (int64_t r = first / MR * MR; r < last; r += MR) {
+    const int64_t count = least(MR, rows - r);
+    packPanel<MR, Words::format, SourceF32>({t.scores + r * blockKeys, F32, blockKeys, false}, 0, count, 0, keys, t.weights);
+    addProduct<Words>(s, count, wordsOf<Words>(keys), t.weights, MR, t.values, t.acc + r * s.padded);
+  }
+}
+
 struct Task {
   int32_t segment, keyHead;
   int64_t first;  // query row within the segment
 };
 
-}  // namespace
-
-void kernels::attention(const Run& run) {
+template <class Words>
+void attend(const Run& run, const AttentionShape& s) {
+  constexpr bool exact = Words::format == Format::floats;
   const float *q = run.floats(0), *k = run.floats(1), *v = run.floats(2);
   float *y = run.floats(3), *lse = run.floats(4);
   const int64_t segmentCount = run.whole(0);
-  const AttentionShape s = attentionShape(run, 1, 5);
   const int64_t queries = most(1, tileRows / s.group), rowsMost = queries * s.group, rowsPadded = roundUp(rowsMost, MR);
 
   int64_t taskCount = 0;
@@ -145,7 +157,7 @@ void kernels::attention(const Run& run) {
     for (int64_t first = (segmentAt(s, i).count - 1) / queries * queries; first >= 0 && segmentAt(s, i).count > 0; first -= queries)
       for (int64_t g = 0; g < s.keyHeads; g++) tasks[at++] = {(int32_t)i, (int32_t)g, first};
 
-  const int64_t perWorker = roundUp(rowsMost * s.padded * 2 + rowsPadded * (s.width + blockKeys + 8) + blockKeys * (s.padded + s.width + 2), 16);
+  const int64_t perWorker = roundUp(rowsMost * s.padded * 2 + rowsPadded * (s.width + blockKeys + 8) + blockKeys * (s.padded + s.width + 2 + MR), 16);
   float* space = run.scratch(perWorker * run.threads());
 
   run.parallel(taskCount, work, [&](int64_t index, int worker) {
@@ -165,6 +177,7 @@ void kernels::attention(const Run& run) {
     t.across = take(blockKeys * s.width);
     t.panels = take(rowsPadded * s.width);
     t.scores = take(rowsPadded * blockKeys);
+    t.weights = take(blockKeys * MR);
     t.most = take(rowsPadded);
     t.sum = take(rowsPadded);
     t.base = take(rowsPadded);
@@ -176,7 +189,7 @@ void kernels::attention(const Run& run) {
     for (int64_t i = 0; i < count; i++)
       memcpy(t.queries + i * s.group * s.width, q + ((segment.row + task.first + i) * s.heads + task.keyHead * s.group) * s.width, (size_t)(s.group * s.width) * 4);
     for (int64_t r = 0; r < rows; r += MR)
-      packPanel<MR, Format::floats, SourceF32>({t.queries, F32, s.width, false}, r, least(MR, rows - r), 0, s.width, t.panels + r * s.width);
+      packPanel<MR, Words::format, SourceF32>({t.queries, F32, s.width, false}, r, least(MR, rows - r), 0, s.width, t.panels + r * s.width);
     memset(t.acc, 0, (size_t)(rows * s.padded) * 4);
     for (int64_t r = 0; r < rows; r++) {
       t.most[r] = -__builtin_inff();
@@ -193,11 +206,11 @@ void kernels::attention(const Run& run) {
         for (int64_t j = 0; j < keys; j++) prefetchRow(s, k, task.keyHead, keyRows[j]);
         for (int64_t j = 0; j < keys; j++) prefetchRow(s, v, task.keyHead, keyRows[j]);
       }
-      keysAcross(s, k, task.keyHead, keyRows, keys, t.across);
+      keysAcross<Words>(s, k, task.keyHead, keyRows, keys, t.across);
       // Many rows read the values again and again, so they lie better together; a few take them where they are.
-      const bool inPlace = rows <= 2 * rowsTogether && s.padded == s.width;
-      if (!inPlace) gatherKeys(s, v, task.keyHead, keyRows, keys, t.values);
-      for (int64_t j = 0; j < keys; j++) t.valueRows[j] = inPlace ? keyAt(s, v, task.keyHead, keyRows[j]) : t.values + j * s.padded;
+      const bool inPlace = exact && rows <= 2 * rowsTogether && s.padded == s.width;
+      if (!inPlace) keysAlong<Words>(s, v, task.keyHead, keyRows, keys, t.values);
+      if (exact) for (int64_t j = 0; j < keys; j++) t.valueRows[j] = inPlace ? keyAt(s, v, task.keyHead, keyRows[j]) : t.values + j * s.padded;
       // Rows see a block from some row on; with a window, up to some row.
       int64_t first = rows, last = 0;
       for (int64_t r = 0; r < rows; r++) {
@@ -209,12 +222,19 @@ void kernels::attention(const Run& run) {
       // Later rows see at least as far as earlier ones.
       const int64_t seenKeys = last > 0 ? t.seen[last - 1].to : 0;
       for (int64_t r = first / MR * MR; r < last; r += MR)
-        scoreRows(s, t.panels + r * s.width, t.across, least(MR, rows - r), seenKeys, t.scores + r * blockKeys);
+        scoreRows<Words>(s, t.panels + r * s.width, t.across, least(MR, rows - r), seenKeys, t.scores + r * blockKeys);
       for (int64_t r = first; r < last; r++) scoreStep(s, t, r);
       // The factors of all rows at once: an exponential costs as much for one as for a vector.
       eachVector(last - first, [&](int64_t r, int64_t n) { put(t.rescale + first + r, exp(get(t.rescale + first + r, n)), n); });
-      for (int64_t r = first; r < last; r++) weightStep(s, t, r);
-      for (int64_t r = first; r < last; r += rowsTogether) addBlock(s, t, r, least(rowsTogether, last - r));
+      for (int64_t r = first; r < last; r++) weightStep(s, t, r, exact ? 0 : seenKeys);
+      if (!exact) {
+        // Rows of the first panel that see nothing of the block yet, or no more.
+        for (int64_t r = first / MR * MR; r < first; r++) memset(t.scores + r * blockKeys, 0, blockKeys * 4);
+        for (int64_t r = last; r < least(rows, roundUp(last, MR)); r++) memset(t.scores + r * blockKeys, 0, blockKeys * 4);
+        addPanels<Words>(s, t, first, last, rows, seenKeys);
+      } else {
+        for (int64_t r = first; r < last; r += rowsTogether) addBlock(s, t, r, least(rowsTogether, last - r));
+      }
     }
 
     for (int64_t r = 0; r < rows; r++) {
@@ -224,6 +244,13 @@ void kernels::attention(const Run& run) {
       eachVector(s.width, [&](int64_t e, int64_t n) { put(y + (row * s.heads + head) * s.width + e, get(acc + e, n) / total, n); });
     }
   });
+}
+
+}  // namespace
+
+void kernels::attention(const Run& run) {
+  const AttentionShape s = attentionShape(run, 1, 5);
+  s.bf16 ? attend<Bf16Words>(run, s) : attend<FloatWords>(run, s);
 }
 
 }  // namespace HONE_ISA

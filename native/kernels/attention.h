@@ -14,6 +14,7 @@ struct AttentionShape {
   int64_t heads, keyHeads, width, group, padded;
   float scale, softcap;
   int64_t window;
+  bool bf16;
   const int32_t *segments, *spans;
 };
 
@@ -27,6 +28,7 @@ HONE_INLINE AttentionShape attentionShape(const Run& run, int firstNumber, int s
   s.scale = run.number(firstNumber + 3);
   s.window = run.whole(firstNumber + 4);
   s.softcap = run.number(firstNumber + 5);
+  s.bf16 = run.flag(firstNumber + 6);
   s.segments = run.ints(segments);
   s.spans = run.ints(segments + 1);
   return s;
@@ -76,41 +78,95 @@ HONE_INLINE void prefetchRow(const AttentionShape& s, const float* from, int64_t
   for (int64_t e = 0; e < s.width; e += 16) __builtin_prefetch(at + e);
 }
 
-/** to[j, 0 … padded) = row rows[j] of one key head, zeros behind its width; rows from `n` on become zero. */
-HONE_INLINE void gatherKeys(const AttentionShape& s, const float* from, int64_t keyHead, const int32_t* rows, int64_t n,
-                            float* to) {
-  for (int64_t j = 0; j < blockKeys; j++) {
-    float* line = to + j * s.padded;
-    int64_t filled = 0;
-    if (j < n) {
-      memcpy(line, keyAt(s, from, keyHead, rows[j]), (size_t)s.width * 4);
-      filled = s.width;
+/**
+ * How operands travel to the tiles: as vectors of words, each one value, or in bf16 on a processor that multiplies them
+ * two neighbours along the reduced axis.
+ */
+struct FloatWords {
+  typedef FloatStep Step;
+  static constexpr Format format = Format::floats;
+  static constexpr int64_t each = 1;
+  static HONE_MEMBER F alongRow(const float* row, int64_t n) { return get(row, least(W, n)); }
+  static HONE_MEMBER F acrossRows(F first, F) { return first; }
+  static HONE_MEMBER F rounded(F v) { return v; }
+};
+#if defined(__AVX512BF16__)
+struct Bf16Words {
+  typedef PairStep Step;
+  static constexpr Format format = Format::pairs;
+  static constexpr int64_t each = 2;
+  static HONE_MEMBER F alongRow(const float* row, int64_t n) {
+    return pairNeighbours(get(row, least(W, n)), n > W ? get(row + W, least(W, n - W)) : zero());
+  }
+  static HONE_MEMBER F acrossRows(F first, F second) { return pairUp(first, second); }
+  static HONE_MEMBER F rounded(F v) { return roundToBf16(v); }
+};
+#else
+struct Bf16Words {
+  typedef FloatStep Step;
+  static constexpr Format format = Format::roundedFloats;
+  static constexpr int64_t each = 1;
+  static HONE_MEMBER F alongRow(const float* row, int64_t n) { return roundToBf16(get(row, least(W, n))); }
+  static HONE_MEMBER F acrossRows(F first, F) { return roundToBf16(first); }
+  static HONE_MEMBER F rounded(F v) { return roundToBf16(v); }
+};
+#endif
+template <class Words>
+HONE_INLINE int64_t wordsOf(int64_t n) { return ceilDivide(n, Words::each); }
+
+/** to [keys / each, padded] = one key head's rows, wherever they lie, joined along the keys; zeros at the edges. */
+template <class Words>
+HONE_INLINE void keysAlong(const AttentionShape& s, const float* from, int64_t keyHead, const int32_t* rows, int64_t n, float* to) {
+  for (int64_t j = 0; j < n; j += Words::each) {
+    const float *first = keyAt(s, from, keyHead, rows[j]), *second = j + 1 < n ? keyAt(s, from, keyHead, rows[j + 1]) : nullptr;
+    float* line = to + j / Words::each * s.padded;
+    for (int64_t e = 0; e < s.padded; e += W) {
+      const int64_t lanes = most(0, least(W, s.width - e));
+      store(line + e, Words::acrossRows(get(first + e, lanes), second ? get(second + e, lanes) : zero()));
     }
-    memset(line + filled, 0, (size_t)(s.padded - filled) * 4);
   }
 }
 
-/** Rows of one key head, wherever they lie, to [width, keys]: keys across the lanes, for scores. */
+/** to [width / each, keys] = one key head's rows, wherever they lie, joined along their width: keys across the lanes. */
+template <class Words>
 HONE_INLINE void keysAcross(const AttentionShape& s, const float* from, int64_t keyHead, const int32_t* rows, int64_t n,
-                            float* across) {
-  for (int64_t j = 0; j < blockKeys; j += W) {
+                            float* to) {
+  for (int64_t j = 0; j < n; j += W) {
     const float* line[W];
     for (int64_t i = 0; i < W; i++) line[i] = j + i < n ? keyAt(s, from, keyHead, rows[j + i]) : nullptr;
-    for (int64_t e = 0; e < s.width; e += W) {
+    for (int64_t e = 0; e < s.width; e += W * Words::each) {
       F block[W];
-      const int64_t lanes = least(W, s.width - e);
-      for (int i = 0; i < W; i++) block[i] = line[i] ? get(line[i] + e, lanes) : zero();
+      for (int i = 0; i < W; i++) block[i] = line[i] ? Words::alongRow(line[i] + e, s.width - e) : zero();
       transpose(block);
-      for (int64_t i = 0; i < lanes; i++) store(across + (e + i) * blockKeys + j, block[i]);
+      const int64_t words = least(W, wordsOf<Words>(s.width - e));
+      for (int64_t i = 0; i < words; i++) store(to + (e / Words::each + i) * blockKeys + j, block[i]);
     }
   }
+  // A tile reads panels of NR keys.
+  if (const int64_t filled = roundUp(n, W); filled % NR != 0)
+    for (int64_t i = 0; i < wordsOf<Words>(s.width); i++) store(to + i * blockKeys + filled, zero());
 }
 
-/** scores[i, j] of up to MR rows in a panel [width, MR] with the first `keys` of a block [width, keys], rounded up to NR. */
+/** Panels [width / each, MR] of `count` rows that lie `padded` apart. */
+template <class Words>
+HONE_INLINE void rowPanel(const AttentionShape& s, const float* rows, int64_t count, float* panel) {
+  packPanel<MR, Words::format, SourceF32>({rows, F32, s.padded, false}, 0, count, 0, s.width, panel);
+}
+
+/** scores[i, j] of up to MR rows in a panel with the first `keys` of a block that lie across, rounded up to NR. */
+template <class Words>
 HONE_INLINE void scoreRows(const AttentionShape& s, const float* panel, const float* across, int64_t rows, int64_t keys,
                            float* scores) {
   for (int64_t j = 0; j < keys; j += NR)
-    anyTile<FloatStep>(1, s.width, panel, MR, across + j, blockKeys, 0, {scores + j, blockKeys, rows, NR, 1, false, nullptr});
+    anyTile<typename Words::Step>(1, wordsOf<Words>(s.width), panel, MR, across + j, blockKeys, 0, {scores + j, blockKeys, rows, NR, 1, false, nullptr});
+}
+
+/** c[i, :] += Σ_k a[k, i] · b[k, :] for `rows` ≤ MR of i, over the padded width; k in words. */
+template <class Words>
+HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t steps, const float* a, int64_t aStep,
+                            const float* b, float* c) {
+  for (int64_t e = 0; e < s.padded; e += NR)
+    anyTile<typename Words::Step>(1, steps, a, aStep, b + e, s.padded, 0, {c + e, s.padded, rows, NR, 1, true, nullptr});
 }
 
 /** The scaled and capped score; `slope` gets the cap's derivative. */

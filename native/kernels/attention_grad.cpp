@@ -62,16 +62,19 @@ Trees findTrees(const Run& run, const AttentionShape& s, int64_t segmentCount, i
   return trees;
 }
 
-/** One worker's memory; rows are query rows times the heads of a group. */
+/** One worker's memory; rows are query rows times the heads of a group. Words along a row or across rows: see attention.h. */
 struct Space {
-  float *q, *dy, *dq;            // [rows, padded]
-  float *qPanels, *dyPanels;     // panels [width, MR]
+  float *q, *dy;                 // words across rows [rows / each, padded]
+  float *qPanels, *dyPanels;     // words along rows, panels [width / each, MR]
+  float* dq;                     // [rows, padded]
   float *lse, *delta;            // [rows]
-  float *keys;                   // [blockKeys, padded]
+  float *qStage, *dyStage;       // [MR, padded]
+  float* keys;                   // words across keys [blockKeys / each, padded]
   float *keysAcross, *valuesAcross;
   float *dKeys, *dValues;        // [blockKeys, padded]
   float *weights, *dScores;      // [tileRows, blockKeys]
-  float *dPanels;                // panels [blockKeys, MR] of dScores
+  float *weightWords, *dWords;   // words across rows [tileRows / each, blockKeys]
+  float *dPanels;                // panels [blockKeys / each, MR] of dScores
 };
 
 int64_t layOut(Space& at, float* base, const AttentionShape& s, int64_t rows) {
@@ -85,9 +88,10 @@ int64_t layOut(Space& at, float* base, const AttentionShape& s, int64_t rows) {
   for (float** to : {&at.q, &at.dy, &at.dq}) *to = take(padded * s.padded);
   for (float** to : {&at.qPanels, &at.dyPanels}) *to = take(padded * s.width);
   for (float** to : {&at.lse, &at.delta}) *to = take(padded);
+  for (float** to : {&at.qStage, &at.dyStage}) *to = take(MR * s.padded);
   for (float** to : {&at.keys, &at.dKeys, &at.dValues}) *to = take(blockKeys * s.padded);
   for (float** to : {&at.keysAcross, &at.valuesAcross}) *to = take(blockKeys * s.width);
-  for (float** to : {&at.weights, &at.dScores, &at.dPanels}) *to = take((tileRows + 1) * blockKeys);
+  for (float** to : {&at.weights, &at.dScores, &at.weightWords, &at.dWords, &at.dPanels}) *to = take((tileRows + 1) * blockKeys);
   return ((int64_t)(intptr_t)next - start) / 4;
 }
 
@@ -96,32 +100,37 @@ struct Buffers {
   float *dq, *dk, *dv;
 };
 
-/** Gathers the segment's queries of one key head: q, dy, lse and Σ dy · y. */
-void gatherQueries(const AttentionShape& s, const Buffers& b, const Segment& segment, int64_t keyHead, const Space& m) {
-  const int64_t rows = segment.count * s.group;
-  for (int64_t r = 0; r < rows; r++) {
-    const int64_t at = (segment.row + r / s.group) * s.heads + keyHead * s.group + r % s.group;
-    const float *q = b.q + at * s.width, *dy = b.dy + at * s.width, *y = b.y + at * s.width;
-    for (float* line : {m.q + r * s.padded, m.dy + r * s.padded}) memset(line, 0, (size_t)s.padded * 4);
-    memcpy(m.q + r * s.padded, q, (size_t)s.width * 4);
-    memcpy(m.dy + r * s.padded, dy, (size_t)s.width * 4);
-    m.lse[r] = b.lse[at];
-    m.delta[r] = sumOf(s.width, [&](int64_t i, int64_t n) { return get(dy + i, n) * get(y + i, n); });
-  }
-  for (int64_t r = rows; r < roundUp(rows, MR); r++)
-    for (float* line : {m.q + r * s.padded, m.dy + r * s.padded}) memset(line, 0, (size_t)s.padded * 4);
-  memset(m.dq, 0, (size_t)(roundUp(rows, MR) * s.padded) * 4);
-  for (int64_t r = 0; r < rows; r += MR) {
-    packPanel<MR, Format::floats, SourceF32>({m.q, F32, s.padded, false}, r, MR, 0, s.width, m.qPanels + r * s.width);
-    packPanel<MR, Format::floats, SourceF32>({m.dy, F32, s.padded, false}, r, MR, 0, s.width, m.dyPanels + r * s.width);
-  }
+/** Rows of one panel, `apart` from each other, as words across them: `count` ≤ MR, zeros from there on. */
+template <class Words>
+HONE_INLINE void joinRows(const float* rows, int64_t count, int64_t length, int64_t apart, float* to) {
+  for (int64_t r = 0; r < count; r += Words::each)
+    for (int64_t e = 0; e < length; e += W)
+      store(to + r / Words::each * apart + e,
+            Words::acrossRows(load(rows + r * apart + e), r + 1 < count ? load(rows + (r + 1) * apart + e) : zero()));
 }
 
-/** c[i, :] += Σ_k a[k · aStep + i] · b[k, :] for `rows` ≤ MR of i, over the padded width. */
-HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t steps, const float* a, int64_t aStep,
-                            const float* b, float* c) {
-  for (int64_t e = 0; e < s.padded; e += NR)
-    anyTile<FloatStep>(1, steps, a, aStep, b + e, s.padded, 0, {c + e, s.padded, rows, NR, 1, true, nullptr});
+/** Gathers the segment's queries of one key head: q, dy, lse and Σ dy · y. */
+template <class Words>
+void gatherQueries(const AttentionShape& s, const Buffers& b, const Segment& segment, int64_t keyHead, const Space& m) {
+  const int64_t rows = segment.count * s.group;
+  memset(m.dq, 0, (size_t)(roundUp(rows, MR) * s.padded) * 4);
+  for (int64_t r0 = 0; r0 < rows; r0 += MR) {
+    const int64_t count = least(MR, rows - r0);
+    for (float* stage : {m.qStage, m.dyStage}) memset(stage, 0, (size_t)(MR * s.padded) * 4);
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t r = r0 + i, at = (segment.row + r / s.group) * s.heads + keyHead * s.group + r % s.group;
+      const float *dy = b.dy + at * s.width, *y = b.y + at * s.width;
+      memcpy(m.qStage + i * s.padded, b.q + at * s.width, (size_t)s.width * 4);
+      memcpy(m.dyStage + i * s.padded, dy, (size_t)s.width * 4);
+      m.lse[r] = b.lse[at];
+      // dy as the products see it: where one key has all the weight, its gradient cancels to zero.
+      m.delta[r] = sumOf(s.width, [&](int64_t e, int64_t n) { return Words::rounded(get(dy + e, n)) * get(y + e, n); });
+    }
+    rowPanel<Words>(s, m.qStage, MR, m.qPanels + r0 * s.width);
+    rowPanel<Words>(s, m.dyStage, MR, m.dyPanels + r0 * s.width);
+    joinRows<Words>(m.qStage, MR, s.padded, s.padded, m.q + r0 / Words::each * s.padded);
+    joinRows<Words>(m.dyStage, MR, s.padded, s.padded, m.dy + r0 / Words::each * s.padded);
+  }
 }
 
 /** Soft-max weights and the scores' gradients of one tile row with one block, in place of dots. */
@@ -137,17 +146,18 @@ HONE_INLINE void gradRow(const AttentionShape& s, float* weights, float* dScores
   }
 }
 
+template <class Words>
 void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segment, int64_t keyHead, const Space& m) {
   if (segment.count == 0) return;
   const int64_t rows = segment.count * s.group;
-  gatherQueries(s, b, segment, keyHead, m);
+  gatherQueries<Words>(s, b, segment, keyHead, m);
   for (int64_t block = firstSeen(s, segment.position) / blockKeys * blockKeys; block < segment.pathLength(); block += blockKeys) {
     const int64_t keys = least(blockKeys, segment.pathLength() - block);
     int32_t keyRows[blockKeys];
     pathRows(segment, block, keys, keyRows);
-    gatherKeys(s, b.k, keyHead, keyRows, keys, m.keys);
-    keysAcross(s, b.k, keyHead, keyRows, keys, m.keysAcross);
-    keysAcross(s, b.v, keyHead, keyRows, keys, m.valuesAcross);
+    keysAlong<Words>(s, b.k, keyHead, keyRows, keys, m.keys);
+    keysAcross<Words>(s, b.k, keyHead, keyRows, keys, m.keysAcross);
+    keysAcross<Words>(s, b.v, keyHead, keyRows, keys, m.valuesAcross);
     memset(m.dKeys, 0, (size_t)(blockKeys * s.padded) * 4);
     memset(m.dValues, 0, (size_t)(blockKeys * s.padded) * 4);
     // Queries that see the block: from its own first position on, with a window up to where its last key falls out.
@@ -160,22 +170,30 @@ void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segme
       const int64_t seen = least(keys, segment.position + (r0 + count - 1) / s.group + 1 - block);
       const int64_t across = roundUp(seen, NR);
       for (int64_t r = 0; r < count; r += MR) {
-        scoreRows(s, m.qPanels + (r0 + r) * s.width, m.keysAcross, least(MR, count - r), seen, m.weights + r * blockKeys);
-        scoreRows(s, m.dyPanels + (r0 + r) * s.width, m.valuesAcross, least(MR, count - r), seen, m.dScores + r * blockKeys);
+        scoreRows<Words>(s, m.qPanels + (r0 + r) * s.width, m.keysAcross, least(MR, count - r), seen, m.weights + r * blockKeys);
+        scoreRows<Words>(s, m.dyPanels + (r0 + r) * s.width, m.valuesAcross, least(MR, count - r), seen, m.dScores + r * blockKeys);
       }
       for (int64_t r = 0; r < count; r++) {
         const int64_t p = segment.position + (r0 + r) / s.group;
         gradRow(s, m.weights + r * blockKeys, m.dScores + r * blockKeys, across, firstSeen(s, p) - block, p + 1 - block, m.lse[r0 + r], m.delta[r0 + r]);
       }
+      const float *weights = m.weights, *dScores = m.dScores;
+      if (Words::format != Format::floats) {
+        joinRows<Words>(m.weights, count, across, blockKeys, m.weightWords);
+        joinRows<Words>(m.dScores, count, across, blockKeys, m.dWords);
+        weights = m.weightWords;
+        dScores = m.dWords;
+      }
+      const int64_t steps = wordsOf<Words>(count), row = r0 / Words::each * s.padded;
       for (int64_t j = 0; j < seen; j += MR) {
         const int64_t n = least(MR, seen - j);
-        addProduct(s, n, count, m.weights + j, blockKeys, m.dy + r0 * s.padded, m.dValues + j * s.padded);
-        addProduct(s, n, count, m.dScores + j, blockKeys, m.q + r0 * s.padded, m.dKeys + j * s.padded);
+        addProduct<Words>(s, n, steps, weights + j, blockKeys, m.dy + row, m.dValues + j * s.padded);
+        addProduct<Words>(s, n, steps, dScores + j, blockKeys, m.q + row, m.dKeys + j * s.padded);
       }
       for (int64_t r = 0; r < count; r += MR) {
         const int64_t n = least(MR, count - r);
-        packPanel<MR, Format::floats, SourceF32>({m.dScores, F32, blockKeys, false}, r, n, 0, seen, m.dPanels);
-        addProduct(s, n, seen, m.dPanels, MR, m.keys, m.dq + (r0 + r) * s.padded);
+        packPanel<MR, Words::format, SourceF32>({m.dScores, F32, blockKeys, false}, r, n, 0, seen, m.dPanels);
+        addProduct<Words>(s, n, wordsOf<Words>(seen), m.dPanels, MR, m.keys, m.dq + (r0 + r) * s.padded);
       }
     }
     for (int64_t j = 0; j < keys; j++) {
@@ -192,13 +210,11 @@ void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segme
   }
 }
 
-}  // namespace
-
-void kernels::attentionGrad(const Run& run) {
+template <class Words>
+void attentionGradAs(const Run& run, const AttentionShape& s) {
   const Buffers b = {run.floats(0), run.floats(1), run.floats(2), run.floats(3), run.floats(4),
                      run.floats(5), run.floats(6), run.floats(7), run.floats(8)};
   const int64_t segmentCount = run.whole(0), keyRows = run.whole(1);
-  const AttentionShape s = attentionShape(run, 2, 9);
   const size_t keyBytes = (size_t)(keyRows * s.keyHeads * s.width) * 4;
   memset(b.dk, 0, keyBytes);
   memset(b.dv, 0, keyBytes);
@@ -217,8 +233,15 @@ void kernels::attentionGrad(const Run& run) {
     const int64_t tree = task / s.keyHeads, keyHead = task % s.keyHeads;
     Space m;
     layOut(m, space + worker * perWorker, s, longest * s.group);
-    for (int32_t i = trees.starts[tree]; i < trees.starts[tree + 1]; i++) segmentGrad(s, b, segmentAt(s, trees.order[i]), keyHead, m);
+    for (int32_t i = trees.starts[tree]; i < trees.starts[tree + 1]; i++) segmentGrad<Words>(s, b, segmentAt(s, trees.order[i]), keyHead, m);
   });
+}
+
+}  // namespace
+
+void kernels::attentionGrad(const Run& run) {
+  const AttentionShape s = attentionShape(run, 2, 9);
+  s.bf16 ? attentionGradAs<Bf16Words>(run, s) : attentionGradAs<FloatWords>(run, s);
 }
 
 }  // namespace HONE_ISA

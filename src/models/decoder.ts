@@ -91,6 +91,7 @@ function attentionBlock(h: Tensor, layer: Layer<Linear, Norm>, index: number, pa
     scale: scales[index],
     window: windows[index],
     softcap: attentionSoftcap,
+    precision: pass.precision,
   }
   const attended = attention(q, k, v, pass.inputs.plan, shape)
   return ontoStream(h, attended, layer.output, layer.outputNorm, pass)

@@ -25,6 +25,7 @@ export interface OpAttributes {
     scale: number
     window: number
     softcap: number
+    precision: number
   }
   gated: { kind: UnaryKind }
   dropout: {
@@ -248,8 +249,8 @@ export const gradients: { [Op in OpName]: Rule<Op> } = {
   },
   attention: (node, dy, sink) => {
     const [q, k, v] = node.inputs
-    const { segments, spans, segmentCount, heads, keyHeads, width, scale, window, softcap } = node.attributes
-    const numbers = { segmentCount, keyRows: k.shape[0], heads, keyHeads, width, scale, window, softcap }
+    const { segments, spans, ...shape } = node.attributes
+    const numbers = { ...shape, keyRows: k.shape[0] }
     const held = { q: q.buffer, k: k.buffer, v: v.buffer, y: node.output.buffer, lse: node.saved[0].buffer, dy }
     const plan = { segments: segments.buffer, spans: spans.buffer }
     sink.fresh(q, (dq) =>

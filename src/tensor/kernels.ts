@@ -80,16 +80,17 @@ export const kernelSpecs = {
    * spans. spans [·, 2]: first key row, number of key rows; a segment's spans in a row are the keys of its path from
    * position 0 to its own last token. A query at position p sees positions max(0, p − window + 1) … p (window 0: all).
    * score = softcap · tanh(q·k·scale / softcap), or q·k·scale where softcap is 0. Key blocks are aligned to the path
-   * position, so that a row's bits depend on its path alone. Query head h reads key head ⌊h · G / H⌋.
+   * position, so that a row's bits depend on its path alone. Query head h reads key head ⌊h · G / H⌋. precision 1
+   * multiplies in bf16, the soft-max weights too, and adds in f32.
    */
   attention: {
     buffers: ['q', 'k', 'v', 'y', 'lse', 'segments', 'spans'],
-    numbers: ['segmentCount', 'heads', 'keyHeads', 'width', 'scale', 'window', 'softcap'],
+    numbers: ['segmentCount', 'heads', 'keyHeads', 'width', 'scale', 'window', 'softcap', 'precision'],
   },
   /** dq, dk, dv are replaced; rows of k and v that no segment reads get zero (keyRows of them in all). */
   attentionGrad: {
     buffers: ['q', 'k', 'v', 'y', 'lse', 'dy', 'dq', 'dk', 'dv', 'segments', 'spans'],
-    numbers: ['segmentCount', 'keyRows', 'heads', 'keyHeads', 'width', 'scale', 'window', 'softcap'],
+    numbers: ['segmentCount', 'keyRows', 'heads', 'keyHeads', 'width', 'scale', 'window', 'softcap', 'precision'],
   },
 
   /** y = f(gate) · up, f by `unaryKinds` (silu, gelu, geluTanh). */

@@ -56,9 +56,9 @@ export function kernelCost(kernel: KernelName, given: Args, pairs = 0): KernelCo
       return { flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + (1 + a['accumulate']) * m * n), bf16 }
     }
     case 'attention':
-      return { flops: 4 * pairs * a['heads'] * a['width'], bytes: 0, bf16: false }
+      return { flops: 4 * pairs * a['heads'] * a['width'], bytes: 0, bf16 }
     case 'attentionGrad':
-      return { flops: 10 * pairs * a['heads'] * a['width'], bytes: 0, bf16: false }
+      return { flops: 10 * pairs * a['heads'] * a['width'], bytes: 0, bf16 }
     case 'logits':
     case 'logprobs':
       return { flops: 2 * head, bytes: 4 * (a['vocab'] + a['rows']) * a['width'], bf16 }

@@ -1,6 +1,7 @@
 import type { TokenTree } from '../../batch/index.ts'
 import type { Scope } from '../scope.ts'
 import type { Tensor } from '../tensor.ts'
+import { type Precision, precisionCode } from './transformer.ts'
 
 /** Which query rows see which key rows: see the `attention` kernel. */
 export interface AttentionPlan {
@@ -44,11 +45,13 @@ export interface AttentionShape {
   /** How many positions back a query sees, itself included; 0 for all. */
   window: number
   softcap: number
+  precision?: Precision
 }
 
 /** q [T, heads·width], k and v [rows, keyHeads·width] → [T, heads·width]. */
-export function attention(q: Tensor, k: Tensor, v: Tensor, plan: AttentionPlan, shape: AttentionShape): Tensor {
+export function attention(q: Tensor, k: Tensor, v: Tensor, plan: AttentionPlan, given: AttentionShape): Tensor {
   const { scope } = q
+  const shape = { ...given, precision: precisionCode(given.precision) }
   const needsGrad = q.needsGrad || k.needsGrad || v.needsGrad
   const output = scope.empty(q.shape, 'attention', { needsGrad })
   const lse = scope.empty([q.shape[0], shape.heads], 'attention')

@@ -4,7 +4,8 @@ import type { Scope } from '../scope.ts'
 import type { Parameter, Tensor } from '../tensor.ts'
 
 export type Precision = 'f32' | 'bf16'
-const precisionCode = (precision: Precision = 'f32') => (precision === 'bf16' ? 1 : 0)
+/** As kernels take it. */
+export const precisionCode = (precision: Precision = 'f32') => (precision === 'bf16' ? 1 : 0)
 
 /** Rows of a table: ids [T] → [T, D]. */
 export function embedding(scope: Scope, table: Parameter, ids: Tensor): Tensor {

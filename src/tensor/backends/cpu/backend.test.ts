@@ -158,7 +158,7 @@ test('trees whose segments or spans are wrong are refused', async () => {
   const lse = backend.alloc('f32', 10)
   const segments = backend.alloc('i32', 5)
   const spans = backend.alloc('i32', 2)
-  const shape = { segmentCount: 1, heads: 1, keyHeads: 1, width: 4, scale: 1, window: 0, softcap: 0 }
+  const shape = { segmentCount: 1, heads: 1, keyHeads: 1, width: 4, scale: 1, window: 0, softcap: 0, precision: 0 }
   const attempt = async (s: number[], p: number[]) => {
     backend.write(segments, Int32Array.from(s))
     backend.write(spans, Int32Array.from(p))

@@ -210,11 +210,15 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
     })
 
     test('attention: one row from a scattered cache equals its place in a training pack', async () => {
-      for (const [seed, length, width, window, softcap] of [
-        [1, 150, 16, 0, 0],
-        [2, 200, 33, 70, 0],
-        [3, 140, 8, 3, 7],
-        [4, 130, 64, 64, 0],
+      for (const [seed, length, width, window, softcap, precision] of [
+        [1, 150, 16, 0, 0, 0],
+        [2, 200, 33, 70, 0, 0],
+        [3, 140, 8, 3, 7, 0],
+        [4, 130, 64, 64, 0, 0],
+        [5, 150, 16, 0, 0, 1],
+        [6, 200, 33, 70, 0, 1],
+        [7, 140, 8, 3, 7, 1],
+        [8, 130, 64, 64, 0, 1],
       ]) {
         const d = draws(seed)
         const [heads, keyHeads] = [6, 2]
@@ -266,7 +270,7 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
           lead + root + leaf,
           leaf,
         )
-        const numbers = { heads, keyHeads, width, scale: 0.3, window, softcap }
+        const numbers = { heads, keyHeads, width, scale: 0.3, window, softcap, precision }
         const buffers = {
           q,
           k,
@@ -310,11 +314,11 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
       }
     })
 
-    test('attention: what a query does not see cannot touch it, not even as NaN', async () => {
+    test('attention in f32: what a query does not see cannot touch it, not even as NaN', async () => {
       const [rows, width] = [100, 16]
       const d = draws(9)
       const [q, k, v] = [d.normals(rows * width).values, d.normals(rows * width).values, d.normals(rows * width).values]
-      const numbers = { segmentCount: 1, heads: 1, keyHeads: 1, width, scale: 0.25, window: 0, softcap: 0 }
+      const numbers = { segmentCount: 1, heads: 1, keyHeads: 1, width, scale: 0.25, window: 0, softcap: 0, precision: 0 }
       const tree = { segments: Int32Array.of(0, rows, 0, 0, 1), spans: Int32Array.of(0, rows) }
       const run = (keys: Values, values: Values) =>
         call(

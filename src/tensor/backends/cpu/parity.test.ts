@@ -85,8 +85,10 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
           dk: d.normals(k.values.length),
           dv: d.normals(v.values.length),
         }
-        const numbers = { heads, keyHeads, width, keyRows, ...rest }
-        const outputs = { dq: 3e-5, dk: 3e-5, dv: 3e-5 }
+        const numbers: Record<string, number> = { heads, keyHeads, width, keyRows, ...rest }
+        // In bf16 a difference in a rounded weight is a step of 2⁻⁹.
+        const allowed = numbers['precision'] === 1 ? 2e-2 : 3e-5
+        const outputs = { dq: allowed, dk: allowed, dv: allowed }
         await compare(backend, {
           kernel: 'attentionGrad',
           label: `attentionGrad #${seed} ${JSON.stringify(numbers)}`,

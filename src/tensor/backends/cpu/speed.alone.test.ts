@@ -53,7 +53,7 @@ function head(name: string, precision: number): Hot {
   return { name, kernel: 'logprobsWithGrad', buffers, numbers: { rows, width, vocab, softcap: 0, precision } }
 }
 
-function attentions(): Hot[] {
+function attentions(name: string, precision: number): Hot[] {
   const [length, heads, keyHeads, width] = [512, 8, 4, 64]
   const plan = { segments: ints([0, length, 0, 0, 1]), spans: ints([0, length]) }
   const [q, k, v] = [
@@ -62,14 +62,14 @@ function attentions(): Hot[] {
     floats(length * keyHeads * width),
   ]
   const [y, lse] = [floats(length * heads * width), floats(length * heads)]
-  const numbers = { segmentCount: 1, heads, keyHeads, width, scale: 0.1, window: 0, softcap: 0 }
+  const numbers = { segmentCount: 1, heads, keyHeads, width, scale: 0.1, window: 0, softcap: 0, precision }
   const pairs = (length * (length + 1)) / 2
   const [dy, dq] = [floats(length * heads * width), floats(length * heads * width)]
   const [dk, dv] = [floats(length * keyHeads * width), floats(length * keyHeads * width)]
   return [
-    { name: 'attention', kernel: 'attention', buffers: { q, k, v, y, lse, ...plan }, numbers, pairs },
+    { name: `${name} attention`, kernel: 'attention', buffers: { q, k, v, y, lse, ...plan }, numbers, pairs },
     {
-      ...{ name: 'attentionGrad', kernel: 'attentionGrad', pairs },
+      ...{ name: `${name} attention gradient`, kernel: 'attentionGrad', pairs },
       buffers: { q, k, v, y, lse, dy, dq, dk, dv, ...plan },
       numbers: { ...numbers, keyRows: length },
     },
@@ -82,8 +82,8 @@ const hot: Hot[] = [
     product(`${name} input gradient`, precision, 0, 0),
     product(`${name} weight gradient`, precision, 1, 0),
     head(`${name} vocabulary`, precision),
+    ...attentions(name, precision),
   ]),
-  ...attentions(),
 ]
 
 /** Seconds of each run of a kernel between runs of the loop, and the loop's: A B A B. */

@@ -1,4 +1,8 @@
+import { toBf16 } from './floats.ts'
 import type { ReferenceKernel } from './kernels.ts'
+
+/** How a factor of a product is rounded. */
+const rounding = (precision: number) => (precision === 1 ? toBf16 : (value: number) => value)
 
 /** Key rows of one segment's path, in the order of path positions. */
 function pathRows(segments: Int32Array, spans: Int32Array, s: number): number[] {
@@ -26,9 +30,10 @@ function scoreRow(
   head: number,
   path: number[],
   position: number,
-  n: { heads: number; keyHeads: number; width: number; scale: number; window: number; softcap: number },
+  n: Readonly<Record<'heads' | 'keyHeads' | 'width' | 'scale' | 'window' | 'softcap' | 'precision', number>>,
 ): Score {
   const { heads, keyHeads, width, scale, window, softcap } = n
+  const round = rounding(n.precision)
   const keyHead = Math.floor((head * keyHeads) / heads)
   const from = window > 0 ? Math.max(0, position - window + 1) : 0
   const count = position - from + 1
@@ -38,7 +43,7 @@ function scoreRow(
     const keyRow = path[from + j]
     let dot = 0
     for (let e = 0; e < width; e++)
-      dot += q[(row * heads + head) * width + e] * k[(keyRow * keyHeads + keyHead) * width + e]
+      dot += round(q[(row * heads + head) * width + e]) * round(k[(keyRow * keyHeads + keyHead) * width + e])
     dot *= scale
     if (softcap > 0) {
       const t = Math.tanh(dot / softcap)
@@ -57,6 +62,7 @@ function scoreRow(
 
 export const attention: ReferenceKernel<'attention'> = ({ q, k, v, y, lse, segments, spans }, n) => {
   const { segmentCount, heads, keyHeads, width } = n
+  const round = rounding(n.precision)
   for (let s = 0; s < segmentCount; s++) {
     const path = pathRows(segments, spans, s)
     for (let i = 0; i < segments[5 * s + 1]; i++) {
@@ -68,7 +74,7 @@ export const attention: ReferenceKernel<'attention'> = ({ q, k, v, y, lse, segme
         for (let e = 0; e < width; e++) {
           let sum = 0
           for (let j = 0; j < score.weights.length; j++) {
-            sum += score.weights[j] * v[(path[score.from + j] * keyHeads + keyHead) * width + e]
+            sum += round(score.weights[j]) * round(v[(path[score.from + j] * keyHeads + keyHead) * width + e])
           }
           y[(row * heads + h) * width + e] = sum
         }
@@ -79,6 +85,7 @@ export const attention: ReferenceKernel<'attention'> = ({ q, k, v, y, lse, segme
 
 export const attentionGrad: ReferenceKernel<'attentionGrad'> = ({ q, k, v, dy, dq, dk, dv, segments, spans }, n) => {
   const { segmentCount, keyRows, heads, keyHeads, width, scale } = n
+  const round = rounding(n.precision)
   dk.fill(0, 0, keyRows * keyHeads * width)
   dv.fill(0, 0, keyRows * keyHeads * width)
   for (let s = 0; s < segmentCount; s++) {
@@ -92,7 +99,7 @@ export const attentionGrad: ReferenceKernel<'attentionGrad'> = ({ q, k, v, dy, d
         const dWeights = weights.map((_, j) => {
           const key = (path[from + j] * keyHeads + keyHead) * width
           let dot = 0
-          for (let e = 0; e < width; e++) dot += dy[at + e] * v[key + e]
+          for (let e = 0; e < width; e++) dot += round(dy[at + e]) * round(v[key + e])
           return dot
         })
         const mean = weights.reduce((sum, w, j) => sum + w * dWeights[j], 0)
@@ -101,9 +108,9 @@ export const attentionGrad: ReferenceKernel<'attentionGrad'> = ({ q, k, v, dy, d
           const key = (path[from + j] * keyHeads + keyHead) * width
           const dScore = weights[j] * (dWeights[j] - mean) * slopes[j] * scale
           for (let e = 0; e < width; e++) {
-            dq[at + e] += dScore * k[key + e]
-            dk[key + e] += dScore * q[at + e]
-            dv[key + e] += weights[j] * dy[at + e]
+            dq[at + e] += round(dScore) * round(k[key + e])
+            dk[key + e] += round(dScore) * round(q[at + e])
+            dv[key + e] += round(weights[j]) * round(dy[at + e])
           }
         }
       }
