@@ -39,6 +39,18 @@ static void packRange(const Panels& p, const Operand& x, int64_t from, int64_t t
                   (void*)panelAt<Width>(p, k0, i));
 }
 
+/** Packs steps [from, to) of k into every panel; `from` is even. `x` starts at step `first`. */
+template <int Width>
+static void packSteps(const Panels& p, const Operand& x, int64_t from, int64_t to, int64_t first = 0) {
+  for (int64_t k = from, next; k < to; k = next) {
+    const int64_t k0 = k / p.kc * p.kc;
+    next = least(to, k0 + p.kc);
+    for (int64_t i = 0; i < ceilDivide(p.outer, Width); i++)
+      pack<Width>(p.format, x, i * Width, least(Width, p.outer - i * Width), k - first, next - k,
+                  (char*)panelAt<Width>(p, k0, i) + panelBytes(p.format, k - k0) * Width);
+  }
+}
+
 struct Output {
   float* c;
   int64_t ld;
@@ -171,18 +183,23 @@ static void multiplyOwn(const Run& run, const Operand& a, const Panels& b, int64
   });
 }
 
-/** Packing an operand as tasks. */
+/** Packing an operand as tasks, each of which reads rows of memory from end to end. */
 template <int Width>
 struct Packing {
+  /** Steps of k that a task takes through all panels. */
+  static constexpr int64_t steps = 32;
   Panels to;
   Operand from;
-  int64_t panels, each, count;
+  int64_t each, count;
 
   HONE_MEMBER Packing(const Panels& to, const Operand& from)
-      : to(to), from(from), panels(ceilDivide(to.outer, Width)), each(most(1, 16384 / most(1, Width * to.k))),
-        count(ceilDivide(panels, each)) {}
+      : to(to), from(from), each(from.outerContiguous ? steps : most(1, 16384 / most(1, Width * to.k))),
+        count(ceilDivide(from.outerContiguous ? to.k : ceilDivide(to.outer, Width), each)) {}
   HONE_MEMBER double work() const { return 2.0 * to.outer * to.k; }
-  HONE_MEMBER void compute(int64_t t) const { packRange<Width>(to, from, t * each, least(panels, (t + 1) * each)); }
+  HONE_MEMBER void compute(int64_t t) const {
+    if (from.outerContiguous) packSteps<Width>(to, from, t * each, least(to.k, (t + 1) * each));
+    else packRange<Width>(to, from, t * each, least(ceilDivide(to.outer, Width), (t + 1) * each));
+  }
 };
 
 /** Packs into the given memory, in parallel. */

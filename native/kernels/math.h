@@ -34,6 +34,13 @@ HONE_INLINE ExpParts expParts(F x) {
 
 /** exp; 0 for −∞, ∞ above 88.73, gradual underflow, NaN for NaN. */
 HONE_INLINE F exp(F x) {
+#if defined(__AVX512F__)
+  // Either operand may be NaN: the second one is what then passes.
+  x = (F)_mm512_min_ps(_mm512_set1_ps(89.0f), _mm512_max_ps(_mm512_set1_ps(-105.0f), (__m512)x));
+  ExpParts e = expParts(x);
+  F y = fma(e.r * e.r, e.p, e.r) + 1.0f;
+  return (F)_mm512_scalef_ps((__m512)y, _mm512_cvtepi32_ps((__m512i)e.n));
+#else
   // A comparison with NaN is false, so NaN passes through both bounds.
   x = x < -105.0f ? splat(-105.0f) : x;
   x = x > 89.0f ? splat(89.0f) : x;
@@ -42,6 +49,7 @@ HONE_INLINE F exp(F x) {
   // 2^n may lie outside the range of floats although the result does not: two steps.
   I half = e.n >> 1;
   return y * powerOfTwo(half) * powerOfTwo(e.n - half);
+#endif
 }
 
 /** exp(x) − 1, exact to the last places near 0. */

@@ -109,7 +109,7 @@ class Backward {
       const int64_t i0 = task * taskRows, i1 = least(rows_, i0 + taskRows);
       form(i0, i1, lines);
       packRange<MR>(dRows, {lines - i0 * lineLength, F32, lineLength, false}, i0 / MR, ceilDivide(i1, MR));
-      if (dw_) packSteps(dColumns, {lines, F32, lineLength, true}, i0, i1);
+      if (dw_) packSteps<MR>(dColumns, {lines, F32, lineLength, true}, i0, i1, i0);
     });
     const Blocks dx(run_, dRows, wt, rows_, h_.width, {dx_ + row_ * h_.width, h_.width, 1, accumulate_ || from > 0, nullptr});
     const Blocks dw(run_, dColumns, xt_, dw_ ? n : 0, h_.width, {dw_ + from * h_.width, h_.width, 1, true, nullptr});
@@ -118,17 +118,6 @@ class Backward {
   }
 
  private:
-  /** Packs steps [from, to) of k, of which x holds the first at its beginning: a task's part of every panel. */
-  static void packSteps(const Panels& p, const Operand& x, int64_t from, int64_t to) {
-    for (int64_t k = from, next; k < to; k = next) {
-      const int64_t k0 = k / p.kc * p.kc;
-      next = least(to, k0 + p.kc);
-      for (int64_t i = 0; i < ceilDivide(p.outer, MR); i++)
-        pack<MR>(p.format, x, i * MR, least(MR, p.outer - i * MR), k - from, next - k,
-                 (char*)panelAt<MR>(p, k0, i) + panelBytes(p.format, k - k0) * MR);
-    }
-  }
-
   const Run& run_;
   const Head& h_;
   float *dx_, *dw_, *lines_;
