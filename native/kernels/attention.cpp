@@ -17,7 +17,7 @@ constexpr int rowsTogether = 4;
 constexpr int rowsTogether = 2;
 #endif
 /** Query rows times heads that a task takes. */
-constexpr int64_t tileRows = 4 * MR;
+constexpr int64_t tileRows = 8 * MR;
 
 /** acc[r] += Σ p[r, j] · values[j] for j in [from, to), in order, for R rows. */
 template <int R, int V>
