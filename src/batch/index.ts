@@ -1,3 +1,4 @@
+export { type Form, forms, referenceRow, sequenceName, withAnswersOf } from './forms.ts'
 export {
   packTree,
   predecessors,

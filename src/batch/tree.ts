@@ -21,8 +21,14 @@ export interface TokenTree {
   weights: Float32Array
   /** [P] the sequence each target belongs to: objectives reduce over it. */
   sequences: Int32Array
-  /** How many sequences there are. */
+  /** N: how many sequences there are. */
   sequenceCount: number
+  /** [N] index into `rows` of each sequence: those of one row form a group (a pair, a ranking). */
+  groups: Int32Array
+  /** [N] the place of each sequence in its row: 0, 1, … */
+  places: Int32Array
+  /** Numbers that belong to sequences (`label`, `score`, `margin`, `weight`, …), [N] each; NaN where a row has none. */
+  values: Record<string, Float64Array>
   /** [R] a number for each row of the data set in this tree (its place in the set): keys of dropout and of caches. */
   rows: Int32Array
   /** [S] index into `rows` of each segment. */
@@ -44,6 +50,10 @@ export interface SegmentInput {
 export interface RowInput {
   id: number
   segments: SegmentInput[]
+  /** Numbers that belong to its sequences, one each; a shorter list says nothing of the later ones. */
+  values?: Readonly<Record<string, ArrayLike<number>>>
+  /** Segments that the reference model reads in their place: the sequences it has are learnt from token for token. */
+  reference?: SegmentInput[]
 }
 
 /** Number of tokens that a row adds to a tree. */
@@ -71,6 +81,8 @@ export function packTree(rows: readonly RowInput[]): TokenTree {
   const weights: number[] = []
   const sequences: number[] = []
   const segmentRow: number[] = []
+  const groups: number[] = []
+  const places: number[] = []
   let sequenceBase = 0
   for (const [rowIndex, row] of rows.entries()) {
     const base = starts.length
@@ -104,7 +116,12 @@ export function packTree(rows: readonly RowInput[]): TokenTree {
       }
       ends.push(offset + segment.tokens.length)
     }
-    sequenceBase += rowSequences(row)
+    const count = rowSequences(row)
+    for (let place = 0; place < count; place++) {
+      groups.push(rowIndex)
+      places.push(place)
+    }
+    sequenceBase += count
   }
   starts.push(tokens.length)
   return {
@@ -116,9 +133,25 @@ export function packTree(rows: readonly RowInput[]): TokenTree {
     weights: Float32Array.from(weights),
     sequences: Int32Array.from(sequences),
     sequenceCount: sequenceBase,
+    groups: Int32Array.from(groups),
+    places: Int32Array.from(places),
+    values: joinValues(rows, sequenceBase),
     rows: Int32Array.from(rows, (row) => row.id),
     segmentRow: Int32Array.from(segmentRow),
   }
+}
+
+function joinValues(rows: readonly RowInput[], count: number): Record<string, Float64Array> {
+  const joined: Record<string, Float64Array> = {}
+  let base = 0
+  for (const row of rows) {
+    for (const [name, values] of Object.entries(row.values ?? {})) {
+      joined[name] ??= new Float64Array(count).fill(Number.NaN)
+      joined[name].set(values, base)
+    }
+    base += rowSequences(row)
+  }
+  return joined
 }
 
 /**

@@ -3,6 +3,7 @@ import { formatCount, formatShare } from '../base/index.ts'
 import { encodeDataset, inspectRows, openDataset, renderInspection } from '../data/index.ts'
 import { openText } from '../engine/index.ts'
 import { readModelConfig } from '../models/index.ts'
+import { type ObjectiveId, objectives } from '../objectives/index.ts'
 import { modelKeys } from './model.ts'
 import { verb } from './verb.ts'
 
@@ -10,7 +11,10 @@ const options = z.strictObject({
   model: modelKeys.model,
   template: modelKeys.template,
   data: z.string().describe('a file, a folder or a hub id'),
-  objective: z.enum(['sft', 'preference']).default('sft').describe('what the rows are read for'),
+  objective: z
+    .enum(Object.keys(objectives) as [ObjectiveId])
+    .default('sft')
+    .describe('what the rows are read for, see `hone objectives`'),
   rows: z.int().nonnegative().default(3).describe('rows to show; the survey reads all'),
   from: z.int().nonnegative().default(0).describe('first row to show, from 0'),
   table: z.boolean().default(false).describe('a line for each token'),
@@ -29,7 +33,7 @@ export default verb({
   summary: 'show rows as a trainer reads them: which tokens carry loss, lengths, truncation, what is left out',
   options,
   main: ['model', 'data', 'objective', 'rows', 'from', 'table'],
-  placeholders: { model: 'MODEL', data: 'FILE' },
+  placeholders: { model: 'MODEL', data: 'FILE', objective: 'ID' },
   example: [
     `echo '{"messages": [{"role": "user", "content": "Say hi."}, {"role": "assistant", "content": "Hi!"}]}' > chats.jsonl`,
     'hone data inspect --model tiny --data chats.jsonl --table',
@@ -46,7 +50,8 @@ export default verb({
     const { maxLength, lengthPolicy, strictBorders, skipBad, objective } = keys
     await using dataset = await openDataset(keys.data, { signal, skipBad })
     const encoded = encodeDataset(dataset, {
-      ...{ tokenizer, template, vocabSize, lengthPolicy, strictBorders, skipBad, objective },
+      ...{ tokenizer, template, vocabSize, lengthPolicy, strictBorders, skipBad },
+      ...{ form: objectives[objective].form, needs: objectives[objective].needs },
       maxLength: maxLength ?? contextLength,
     })
     const shown = Array.from({ length: keys.rows }, (_, i) => keys.from + i).filter((index) => index < dataset.length)

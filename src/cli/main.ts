@@ -5,7 +5,7 @@ import { explain, fromCommander, isCommanderError } from './errors.ts'
 import { addFlags, collectOptions } from './flags.ts'
 import { openTerminal } from './terminal.ts'
 import type { Json, Outcome, Verb } from './verb.ts'
-import { groups, type VerbEntry, verbs } from './verbs.ts'
+import { groups, listVerbs, type VerbEntry } from './verbs.ts'
 
 /** Runs one command line and ends the process with its exit code: 0, 1 (a fault of hone), 2 (bad input), 130 (Ctrl-C). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -36,12 +36,14 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Finds the verb, reads its options from flags, words and file, and runs it. Null where help was printed. */
 async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<Outcome | null> {
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv]
-  const found = findVerb(words)
+  const verbs = await listVerbs(words)
+  const found = findVerb(verbs, words)
   const verb = found ? await found.load() : null
   const program = new Command('hone').description('post-train language models on this machine')
   program.helpCommand(false).version(await version(), '--version')
   let given: { flags: Json; words: string[] } | null = null
   const commands = [program]
+  if (words[0] !== 'train') addGroup(program, 'train', commands)
   for (const entry of verbs) {
     const command = place(program, entry, commands)
     if (entry !== found || !verb) continue
@@ -88,7 +90,7 @@ async function run(
   }
 }
 
-const findVerb = (words: readonly string[]): VerbEntry | undefined =>
+const findVerb = (verbs: readonly VerbEntry[], words: readonly string[]): VerbEntry | undefined =>
   verbs.find(({ name }) => name.split(' ').every((part, i) => words[i] === part))
 
 /** Makes the command of a verb, and that of its group where it is the first of one. */
@@ -100,8 +102,14 @@ function place(program: Command, { name, summary }: VerbEntry, commands: Command
   }
   const [first, second] = name.split(' ')
   if (!second) return add(program, first, summary)
-  const group = program.commands.find((command) => command.name() === first) ?? add(program, first, groups[first])
+  const group = program.commands.find((command) => command.name() === first) ?? addGroup(program, first, commands)
   return add(group, second, summary)
+}
+
+function addGroup(program: Command, name: string, commands: Command[]): Command {
+  const group = program.command(name).description(groups[name]).allowExcessArguments(false).helpCommand(false)
+  commands.push(group)
+  return group
 }
 
 function usage(

@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { formatCount, formatDuration, formatNumber, platform } from '../base/index.ts'
+import { exampleRows } from '../data/index.ts'
+import { type Objective, type ObjectiveId, objectives } from '../objectives/index.ts'
 import { advanceProgress, type Progress, progressLine, startProgress } from '../report/index.ts'
-import type { TrainEvent, TrainHooks, TrainResult } from '../train/index.ts'
+import { type TrainEvent, type TrainHooks, type TrainResult, train, trainConfig } from '../train/index.ts'
 import type { Terminal } from './terminal.ts'
-import type { Json, Outcome } from './verb.ts'
+import { type Json, type Outcome, type Verb, verb } from './verb.ts'
+import type { VerbEntry } from './verbs.ts'
 
 /** What a training needs beside its keys. */
-export const trainingKeys = {
+const trainingKeys = {
   model: z.string().describe('a folder, a hub id owner/name, or tiny'),
   data: z.union([z.string(), z.array(z.string())]).describe('a file, a folder or a hub id; may be given several times'),
   out: z.string().describe("folder for the result and the run's own files"),
@@ -14,8 +17,32 @@ export const trainingKeys = {
   overwrite: z.boolean().default(false).describe('replace an earlier run of this folder'),
 } as const
 
-export const mainKeys = ['model', 'data', 'out', 'adapter', 'resume', 'overwrite', 'seed'] as const
-export const trainingPlaceholders = { model: 'MODEL', data: 'FILE', out: 'DIR' } as const
+/** `hone train <id>` for every objective. */
+export const trainVerbs: readonly VerbEntry[] = Object.values(objectives).map((objective) => ({
+  name: `train ${objective.id}`,
+  summary: objective.summary,
+  load: async () => trainVerb(objective),
+}))
+
+function trainVerb(objective: Objective): Verb {
+  const { form, needs, summary, params } = objective
+  const id = objective.id as ObjectiveId
+  const file = `${form}.jsonl`
+  const rows = exampleRows(form, needs).map((row) => JSON.stringify(row))
+  return verb({
+    summary: `${summary} Reads ${form}.`,
+    options: trainConfig(objective).extend(trainingKeys),
+    main: [...mainKeys, ...(Object.keys(params) as [])],
+    placeholders: { model: 'MODEL', data: 'FILE', out: 'DIR' },
+    example: [
+      ...rows.map((row, i) => `echo '${row}' ${i === 0 ? '>' : '>>'} ${file}`),
+      `hone train ${id} --model tiny --data ${file} --out runs/${id} epochs=5`,
+    ],
+    run: (options, terminal) => run(id, options, (hooks) => train(id, options as never, hooks), terminal),
+  })
+}
+
+const mainKeys = ['model', 'data', 'out', 'adapter', 'resume', 'overwrite', 'seed'] as const
 
 interface Length {
   steps: number | null
@@ -23,7 +50,7 @@ interface Length {
 }
 
 /** Runs a training with its progress on stderr and its result on stdout. */
-export async function train(
+async function run(
   kind: string,
   options: Length,
   work: (hooks: TrainHooks) => Promise<TrainResult>,

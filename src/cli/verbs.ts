@@ -13,9 +13,8 @@ const entry = (name: string, summary: string, load: () => Promise<{ default: Ver
   load: async () => (await load()).default,
 })
 
-export const verbs: readonly VerbEntry[] = [
-  entry('train sft', 'tune a model on demonstrations', () => import('./train-sft.ts')),
-  entry('train dpo', 'tune a model on pairs of a better and a worse answer', () => import('./train-dpo.ts')),
+const verbs: readonly VerbEntry[] = [
+  entry('objectives', 'list what a model can be trained by', () => import('./objectives.ts')),
   entry('sample', 'complete prompts, or chat', () => import('./sample.ts')),
   entry('score', 'log-probs of given texts, token by token', () => import('./score.ts')),
   entry('eval', 'measure a model on tasks, with intervals', () => import('./eval.ts')),
@@ -30,6 +29,13 @@ export const verbs: readonly VerbEntry[] = [
 
 /** What stands above a group of verbs in the help. */
 export const groups: Readonly<Record<string, string>> = {
-  train: 'tune a model: sft, dpo',
+  train: 'tune a model by one of the objectives: sft, dpo, …',
   data: 'look at data',
+}
+
+/** The verbs, with one for each objective where the line asks for a training: only then are the objectives loaded. */
+export async function listVerbs(words: readonly string[]): Promise<readonly VerbEntry[]> {
+  if (words[0] !== 'train') return verbs
+  const { trainVerbs } = await import('./train.ts')
+  return [...trainVerbs, ...verbs]
 }

@@ -3,7 +3,15 @@ import { showValue } from '../base/index.ts'
 import type { Message } from '../text/index.ts'
 import { type Fields, keyList, toConversation, toTools } from './messages.ts'
 import { type Answer, sharePrompt, toAnswer } from './preference.ts'
-import { type Row, type RowSource, rowError, type TokensRow } from './row.ts'
+import {
+  type PreferenceRow,
+  type RankingRow,
+  type Row,
+  type RowSource,
+  rowError,
+  type TokensRow,
+  type TripleRow,
+} from './row.ts'
 
 export interface ConvertOptions {
   /** Whether plain prompts and answers become turns of a conversation: as the format says (default), all or none. */
@@ -12,12 +20,14 @@ export interface ConvertOptions {
 export type Convert = (row: Fields, source: RowSource, options: ConvertOptions) => Row
 
 const PROMPTS = ['prompt', 'question', 'query', 'instruction']
+const ANSWERS = ['responses', 'completions']
 const COMPLETIONS = ['completion', 'response', 'answer', 'output']
 export const CONVERSATIONS = ['messages', 'conversations', 'conversation']
 
 export const has = (row: Fields, key: string) => row[key] !== undefined && row[key] !== null
 export const promptKey = (row: Fields) => PROMPTS.find((key) => has(row, key))
 export const completionKey = (row: Fields) => COMPLETIONS.find((key) => has(row, key))
+export const answersKey = (row: Fields) => ANSWERS.find((key) => Array.isArray(row[key]))
 export const turnsKey = (row: Fields) => CONVERSATIONS.find((key) => Array.isArray(row[key]))
 
 function text(row: Fields, key: string): string {
@@ -113,35 +123,67 @@ export const toCompletion: Convert = (row, source, { chat }) => {
   return { kind: 'chat', messages, ...withTools(tools, inside), source }
 }
 
-export const toPreference: Convert = (row, source, { chat }) => {
-  if (!has(row, 'chosen') || !has(row, 'rejected')) {
-    throw rowError(`the row has the keys ${keyList(row)}, expected "chosen" and "rejected"`)
-  }
+/** Prompt and answers in one form, and the tools that any of them brought. */
+function promptedBy(row: Fields, answers: [name: string, value: unknown][], chat?: boolean) {
   const { prompt, tools } = promptOf(row)
-  const sides = [toAnswer(row.chosen, 'chosen'), toAnswer(row.rejected, 'rejected')]
-  const pair = sharePrompt(
+  const sides = answers.map(([name, value]) => toAnswer(value, name))
+  const shared = sharePrompt(
     prompt,
     sides.map((side) => side.answer),
     chat,
   )
-  const [chosen, rejected] = pair.answers
-  const head = { kind: 'preference', source } as const
-  return pair.chat
-    ? {
-        ...head,
-        chat: true,
-        prompt: pair.prompt,
-        chosen: pair.answers[0],
-        rejected: pair.answers[1],
-        ...withTools(tools, ...sides.map((side) => side.tools)),
-      }
-    : { ...head, chat: false, prompt: pair.prompt, chosen: chosen as string, rejected: rejected as string }
+  return { ...shared, ...(shared.chat && withTools(tools, ...sides.map((side) => side.tools))) }
+}
+
+export const toPreference: Convert = (row, source, { chat }) => {
+  if (!has(row, 'chosen') || !has(row, 'rejected')) {
+    throw rowError(`the row has the keys ${keyList(row)}, expected "chosen" and "rejected"`)
+  }
+  const { answers, ...shared } = promptedBy(row, named(row, 'chosen', 'rejected'), chat)
+  const [chosen, rejected] = answers
+  const short = has(row, 'short_prompt') ? { shortPrompt: shortPrompt(row, shared.chat) } : {}
+  return { kind: 'preference', source, ...shared, chosen, rejected, ...short } as PreferenceRow
+}
+
+const named = (row: Fields, ...names: string[]) => names.map((name): [string, unknown] => [name, row[name]])
+
+function shortPrompt(row: Fields, chat: boolean): string | Message[] {
+  const { answer } = toAnswer(row['short_prompt'], 'short_prompt')
+  if (chat) return asTurns(answer, 'user')
+  if (typeof answer === 'string') return answer
+  throw rowError('short_prompt is a list of turns beside a prompt of text, expected both in one form')
+}
+
+export const toTriple: Convert = (row, source, { chat }) => {
+  const { answers, ...shared } = promptedBy(row, named(row, 'chosen', 'rejected', 'gold'), chat)
+  const [chosen, rejected, gold] = answers
+  return { kind: 'triple', source, ...shared, chosen, rejected, gold } as TripleRow
+}
+
+/** Graded answers are put in order, the best first and equals as they stood; without scores they stand in order. */
+export const toRanking: Convert = (row, source, { chat }) => {
+  const key = answersKey(row)
+  const given = key ? (row[key] as unknown[]) : []
+  if (!key || given.length < 2)
+    throw rowError(`${key ?? 'responses'} has ${given.length} answers, expected two or more`)
+  const sides = given.map((value, i): [string, unknown] => [`${key}[${i}]`, value])
+  const { answers, ...shared } = promptedBy(row, sides, chat)
+  const head = { kind: 'ranking', source, ...shared } as const
+  if (!has(row, 'scores')) return { ...head, answers } as RankingRow
+  const scores = numbers(row.scores, 'scores', Number.isFinite, 'a number')
+  if (scores.length !== answers.length) {
+    throw rowError(`scores has ${scores.length} entries for ${answers.length} ${key}, expected one for each`)
+  }
+  const order = [...scores.keys()].sort((i, j) => scores[j] - scores[i] || i - j)
+  const values = { score: order.map((i) => scores[i]) }
+  return { ...head, answers: order.map((i) => answers[i]), values } as RankingRow
 }
 
 /** Whole conversations with a label are cut before their last turn: that is what the label rates. */
 export const toUnpaired: Convert = (row, source, { chat }) => {
   if (typeof row.label !== 'boolean') throw rowError(`label is ${showValue(row.label)}, expected true or false`)
-  const head = { kind: 'unpaired', label: row.label, source } as const
+  const condition = typeof row['condition'] === 'string' ? { condition: row['condition'] } : {}
+  const head = { kind: 'unpaired', label: row.label, ...condition, source } as const
   const key = completionKey(row)
   const { prompt, tools } = promptOf(row)
   if (prompt === undefined) throw rowError(`the row has the keys ${keyList(row)}, expected a "prompt"`)

@@ -93,8 +93,7 @@ describe('supervised rows', () => {
 })
 
 describe('preferences', () => {
-  const pair = (value: unknown, more: Partial<EncodeContext> = {}) =>
-    encode(value, { objective: 'preference', ...more })
+  const pair = (value: unknown, more: Partial<EncodeContext> = {}) => encode(value, { form: 'pairs', ...more })
 
   test('texts: a root and two leaves', () => {
     const row = pair({ prompt: 'Q:', chosen: ' yes', rejected: ' no!' })
@@ -188,7 +187,7 @@ describe('preferences', () => {
   })
 
   test('a rated answer is a root and a leaf, with its label', () => {
-    const row = encode({ prompt: 'Q:', completion: ' no', label: false }, { objective: 'unpaired' })
+    const row = encode({ prompt: 'Q:', completion: ' no', label: false }, { form: 'unpaired' })
     expect(shown(row)).toEqual(['<s>Q:', '[ no</s>]'])
     expect(row.label).toBe(false)
   })
@@ -225,7 +224,7 @@ describe('length', () => {
       code: 'E_TOO_LONG',
       message: 'rows.jsonl:7: the row has 8 tokens, expected at most maxLength = 5',
     })
-    expect(failure(pair, { maxLength: 13, objective: 'preference' }).message).toBe(
+    expect(failure(pair, { maxLength: 13, form: 'pairs' }).message).toBe(
       'rows.jsonl:7: the row has 14 tokens (prompt 10, longest answer 4), expected at most maxLength = 13',
     )
     expect(encode({ text: 'abcdef' }, { maxLength: 8 }).truncated).toBe(false)
@@ -242,8 +241,7 @@ describe('length', () => {
   })
 
   test('truncate keeps the bos and the end of a prompt, then the start of its answers', () => {
-    const cut = (maxLength: number) =>
-      shown(encode(pair, { maxLength, lengthPolicy: 'truncate', objective: 'preference' }))
+    const cut = (maxLength: number) => shown(encode(pair, { maxLength, lengthPolicy: 'truncate', form: 'pairs' }))
     expect(cut(12)).toEqual(['<s>estion:', '[ yes</s>]', '[ n</s>]'])
     expect(cut(4)).toEqual(['<s>:', '[ ye]', '[ n</s>]'])
   })
@@ -252,7 +250,7 @@ describe('length', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', ' '), minLength: 1, maxLength: 30 })
     fc.assert(
       fc.property(text, text, text, fc.integer({ min: 2, max: 50 }), (prompt, chosen, rejected, maxLength) => {
-        const more = { objective: 'preference', lengthPolicy: 'truncate' } as const
+        const more = { form: 'pairs', lengthPolicy: 'truncate' } as const
         const full = encode({ prompt, chosen, rejected }, more)
         const row = encode({ prompt, chosen, rejected }, { ...more, maxLength })
         expect(row.length).toBeLessThanOrEqual(maxLength)
@@ -275,7 +273,7 @@ describe('errors', () => {
     [
       'nothing in rejected',
       { prompt: [user('a')], chosen: [assistant('b')], rejected: [user('c')] },
-      { objective: 'preference' },
+      { form: 'pairs' },
       'E_MASK_EMPTY',
       'no token to learn from: rejected has no assistant turn (roles: user)',
     ],
@@ -311,7 +309,7 @@ describe('errors', () => {
     [
       'dpo without chosen',
       { messages: [user('a'), assistant('b')] },
-      { objective: 'preference' },
+      { form: 'pairs' },
       'E_ROW_FORMAT',
       'the row is a conversation, expected a pair with "chosen" and "rejected"',
     ],

@@ -1,11 +1,11 @@
 /** From a row to the segments of a token tree: tokens, and which of them are learnt. */
 
 import { HoneError } from '../base/index.ts'
-import type { RowInput, SegmentInput } from '../batch/index.ts'
+import type { Form, RowInput, SegmentInput } from '../batch/index.ts'
 import type { ChatTemplate, Tokenizer } from '../text/index.ts'
 import { type LengthPolicy, shorten, type TokenPaths } from './length.ts'
-import { atRow, type Row, type RowSource, type TokensRow } from './row.ts'
-import { type ObjectiveKind, requireKind, rowSpans, type Span, type SpanTree } from './spans.ts'
+import { atRow, type Row, type RowSource, rowError, type TokensRow } from './row.ts'
+import { answerName, requireKind, rowSpans, type Span, type SpanTree } from './spans.ts'
 
 export interface EncodeContext {
   tokenizer: Tokenizer
@@ -17,8 +17,10 @@ export interface EncodeContext {
   lengthPolicy?: LengthPolicy
   /** Refuses rows whose tokens differ from those of their text tokenised as a whole. */
   strictBorders?: boolean
-  /** Default 'sft'. */
-  objective?: ObjectiveKind
+  /** What the rows are to be (default 'demonstrations'). */
+  form?: Form
+  /** What else each row must bring: numbers by their name, `shortPrompt`, or `label` for rated demonstrations. */
+  needs?: readonly string[]
   /** Ids that the model has embeddings for, where that is not `tokenizer.vocabSize`. */
   vocabSize?: number
   /** Further variables for the chat template. */
@@ -37,6 +39,8 @@ export interface EncodedRow {
   truncated: boolean
   /** Whether tokenising the whole text at once would have given other ids. */
   bordersChanged: boolean
+  /** What its sequences are called. */
+  names: string[]
   /** Of a rated answer. */
   label?: boolean
   /** Log-probs that came with a row of tokens. */
@@ -49,7 +53,8 @@ export interface EncodedRow {
  * - completion: `bos`, the prompt, not learnt, the completion and `eos`, learnt.
  * - chat: as the template renders it; what an assistant wrote is learnt, save turns with `train: false`.
  * - tokens: as they are.
- * - preference: a root with the shared prompt, not learnt, and two leaves: chosen (sequence 0), rejected (sequence 1).
+ * - preference, triple, ranking: a root with the shared prompt, not learnt, and a leaf for each answer, in the order of
+ *   the form's sequences (batch/forms.ts).
  * - unpaired: a root with the prompt and one leaf.
  *
  * Text is tokenised span by span at the borders of the loss mask and of the prompt, so both answers of a pair follow the
@@ -63,7 +68,7 @@ export interface EncodedRow {
  */
 export function encodeRow(row: Row, context: EncodeContext, id = 0): EncodedRow | null {
   return atRow(row.source, () => {
-    requireKind(row, context.objective ?? 'sft')
+    requireKind(row, context.form ?? 'demonstrations')
     const { paths, bordersChanged } =
       row.kind === 'tokens'
         ? { paths: givenPaths(row), bordersChanged: false }
@@ -73,8 +78,12 @@ export function encodeRow(row: Row, context: EncodeContext, id = 0): EncodedRow 
     if (!fitted) return null
     const encoded = build(fitted.paths, row, id)
     requireLoss(encoded.input.segments, row, fitted.truncated)
+    const values = { ...row.values, ...(row.kind === 'unpaired' && { label: [Number(row.label)] }) }
+    requireValues(values, context.needs ?? [])
     return {
       ...encoded,
+      ...(Object.keys(values).length > 0 && { input: { ...encoded.input, values } }),
+      names: fitted.paths.answers.map((_, place) => answerName(row, place)),
       truncated: fitted.truncated,
       bordersChanged,
       ...(row.kind === 'unpaired' && { label: row.label }),
@@ -184,10 +193,24 @@ export function learntTokens({ loss }: SegmentInput): number {
   return count
 }
 
+/** Numbers that an objective reads, and how a row brings them. */
+const VALUES: Record<string, string> = {
+  baseline: 'the mean log-prob of the answer under aligned models, which `hone score` gives',
+  score: 'a number for each answer: "score", or "scores" beside "responses"',
+}
+
+function requireValues(values: Record<string, number[]>, needs: readonly string[]): void {
+  for (const name of needs) {
+    if (VALUES[name] === undefined || values[name]) continue
+    throw rowError(`the row has no "${name}", which this objective needs`, VALUES[name])
+  }
+}
+
 function requireLoss(segments: SegmentInput[], row: Row, truncated: boolean): void {
   const leaf = segments.findIndex((segment) => segment.loss && learntTokens(segment) === 0)
   if (leaf < 0) return
-  const side = row.kind === 'preference' ? ` in ${segments[leaf].sequence === 1 ? 'rejected' : 'chosen'}` : ''
+  const named = row.kind === 'preference' || row.kind === 'triple' || row.kind === 'ranking'
+  const side = named ? ` in ${answerName(row, segments[leaf].sequence ?? 0)}` : ''
   const reason = truncated
     ? 'the answer begins after maxLength, where the row was cut; raise maxLength, or drop such rows with lengthPolicy=drop'
     : row.kind === 'chat' || (row.kind !== 'tokens' && 'chat' in row && row.chat)

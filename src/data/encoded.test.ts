@@ -177,7 +177,7 @@ describe('inspection', () => {
       }
       return { push, flush: inner.flush }
     }
-    const data = await encoded([{ prompt: ' q', chosen: ' a', rejected: ' b' }], { objective: 'preference' })
+    const data = await encoded([{ prompt: ' q', chosen: ' a', rejected: ' b' }], { form: 'pairs' })
     const [row] = await inspectRows(data, { ...tokenizer, stream }, [0])
     if (row.status !== 'kept') throw new Error(row.status)
     expect(row.segments.map(({ tokens }) => tokens.map((token) => token.text))).toEqual([
@@ -190,7 +190,7 @@ describe('inspection', () => {
   test('pairs, bad and dropped rows; the terminal is not at the mercy of the data', async () => {
     const pair = { prompt: 'q\x1b[2J', chosen: ' a', rejected: ' b\u202e' }
     const long = { ...pair, prompt: 'x'.repeat(200) }
-    const options = { objective: 'preference', lengthPolicy: 'drop' } as const
+    const options = { form: 'pairs', lengthPolicy: 'drop' } as const
     const data = await encoded([pair, long, { text: 'a' }], options, { mixedFormats: true })
     const rows = await inspectRows(data, tokenizer, [0, 1, 2])
     expect(rows.map((row) => row.status)).toEqual(['kept', 'dropped', 'bad'])

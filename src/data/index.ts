@@ -9,6 +9,7 @@ export {
   type Survey,
   type SurveyOptions,
 } from './encoded.ts'
+export { exampleRows } from './example-rows.ts'
 export {
   type InspectedRow,
   type InspectedSegment,
@@ -23,15 +24,16 @@ export type {
   ChatRow,
   CompletionRow,
   PreferenceRow,
+  RankingRow,
   RawRow,
   Row,
   RowKind,
   RowSource,
   TextRow,
   TokensRow,
+  TripleRow,
   UnpairedRow,
 } from './row.ts'
 export { detectFormat, FORMAT_NAMES, type FormatName, type RowOptions, toRow } from './row-format.ts'
 export type { DataSource, ResolveHub, Split } from './sources.ts'
-export type { ObjectiveKind } from './spans.ts'
 export type { Tally } from './tally.ts'

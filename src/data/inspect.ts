@@ -13,7 +13,7 @@ export interface InspectedToken {
 }
 
 export interface InspectedSegment {
-  /** 'row' for a supervised row; 'prompt', 'chosen', 'rejected' or 'answer' for the parts of a preference. */
+  /** 'row' for a supervised row; 'prompt', 'chosen', 'rejected', 'answer', … for the parts of another. */
   name: string
   tokens: InspectedToken[]
 }
@@ -70,8 +70,7 @@ async function inspectRow(encoded: EncodedDataset, tokenizer: Tokenizer, index: 
       const before = segment.parent === undefined || segment.parent < 0 ? [] : segments[segment.parent].tokens
       const texts = tokenTexts(tokenizer, before, segment.tokens)
       const tokens = texts.map((text, i) => ({ id: segment.tokens[i], text, loss: segment.loss?.[i] ?? 0 }))
-      const pair = segments.some((other) => other.sequence === 1)
-      const name = rooted && s === 0 ? 'prompt' : pair ? ['chosen', 'rejected'][segment.sequence ?? 0] : 'answer'
+      const name = rooted && s === 0 ? 'prompt' : (row.names[segment.sequence ?? 0] ?? 'answer')
       return { name: segments.length === 1 ? 'row' : name, tokens }
     }),
   }

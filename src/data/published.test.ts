@@ -39,7 +39,7 @@ test.runIf(folder)('pairs: root and leaf decode to what the template renders', a
       for (const i of upTo(dataset.length)) {
         const row = await dataset.read(i)
         if (row.kind !== 'preference' || !row.chat) throw new Error(`row ${i} is ${row.kind}`)
-        const context = { tokenizer, template, maxLength: 100_000, objective: 'preference' } as const
+        const context = { tokenizer, template, maxLength: 100_000, form: 'pairs' } as const
         const { input, lossTokens } = encodeRow(row, context, i) as EncodedRow
         expect(input.segments.length).toBe(3)
         for (const [s, answer] of [row.chosen, row.rejected].entries()) {

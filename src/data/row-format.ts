@@ -1,6 +1,7 @@
 /** The formats that rows come in, as a table: how each looks, what tells it apart, and how it becomes a `Row`. */
 import { closest, HoneError, showValue } from '../base/index.ts'
 import {
+  answersKey,
   CONVERSATIONS,
   type Convert,
   type ConvertOptions,
@@ -11,13 +12,16 @@ import {
   toChat,
   toCompletion,
   toPreference,
+  toRanking,
   toText,
   toTokens,
+  toTriple,
   toUnpaired,
   turnsKey,
 } from './convert.ts'
 import { type Fields, isFields, keyList, parseJsonText } from './messages.ts'
 import { atRow, type RawRow, type Row, type RowSource, rowError } from './row.ts'
+import { readValues } from './values.ts'
 
 interface Format {
   /** How a row looks, for the error that lists what is understood. */
@@ -38,10 +42,20 @@ const FORMATS = {
     matches: (row) => Array.isArray(row.tokens) || Array.isArray(row.input_ids),
     convert: toTokens,
   },
+  triple: {
+    shape: '{"prompt"?, "gold", "chosen", "rejected"}, each a text or turns',
+    matches: (row) => has(row, 'chosen') && has(row, 'rejected') && has(row, 'gold'),
+    convert: toTriple,
+  },
   preference: {
     shape: '{"prompt"?, "chosen", "rejected"}, each a text or turns',
     matches: (row) => has(row, 'chosen') && has(row, 'rejected'),
     convert: toPreference,
+  },
+  ranking: {
+    shape: '{"prompt", "responses": [the best, …, the worst]} or with "scores": […]',
+    matches: (row) => answersKey(row) !== undefined && (promptKey(row) ?? turnsKey(row)) !== undefined,
+    convert: toRanking,
   },
   unpaired: {
     shape: '{"prompt", "completion", "label": true or false}, each a text or turns',
@@ -117,7 +131,9 @@ export function toRow(raw: RawRow, options: RowOptions = {}): { row: Row; format
     if (!Object.hasOwn(FORMATS, format)) {
       throw new HoneError('E_CONFIG', `format is ${showValue(format)}, expected one of ${FORMAT_NAMES.join(', ')}`)
     }
-    return { row: FORMATS[format].convert(fields, source, options), format }
+    const row = FORMATS[format].convert(fields, source, options)
+    const values = readValues(row, fields)
+    return { row: values ? { ...row, values } : row, format }
   })
 }
 

@@ -12,59 +12,81 @@ export interface RawRow extends RowSource {
   value: unknown
 }
 
+interface RowBase {
+  source: RowSource
+  /** Numbers that came with the row's answers, one each: `weight`, `margin`, `score`, … */
+  values?: Record<string, number[]>
+}
+
 /** A document: every token of it is learnt. */
-export interface TextRow {
+export interface TextRow extends RowBase {
   kind: 'text'
   text: string
-  source: RowSource
 }
 
 /** A plain prompt, not learnt, and its continuation, learnt. */
-export interface CompletionRow {
+export interface CompletionRow extends RowBase {
   kind: 'completion'
   prompt: string
   completion: string
-  source: RowSource
 }
 
 /** A conversation, of which the assistant's turns are learnt, save those with `train: false`. */
-export interface ChatRow {
+export interface ChatRow extends RowBase {
   kind: 'chat'
   messages: Message[]
   tools?: unknown[]
-  source: RowSource
 }
 
-/** A prompt with a better and a worse answer: all three plain text, or all three turns of a conversation. */
-export type PreferenceRow = {
-  kind: 'preference'
-  source: RowSource
-} & (
-  | { chat: false; prompt: string; chosen: string; rejected: string }
-  | { chat: true; prompt: Message[]; chosen: Message[]; rejected: Message[]; tools?: unknown[] }
-)
+/**
+ * A prompt with a better and a worse answer: all three plain text, or all three turns of a conversation. `shortPrompt` is
+ * what the reference model reads in place of the prompt (LongPO).
+ */
+export type PreferenceRow = RowBase & { kind: 'preference' } & (
+    | { chat: false; prompt: string; chosen: string; rejected: string; shortPrompt?: string }
+    | {
+        chat: true
+        prompt: Message[]
+        chosen: Message[]
+        rejected: Message[]
+        shortPrompt?: Message[]
+        tools?: unknown[]
+      }
+  )
+
+/** A prompt with its best answer, one to imitate, and two that are compared (TPO). */
+export type TripleRow = RowBase & { kind: 'triple' } & (
+    | { chat: false; prompt: string; chosen: string; rejected: string; gold: string }
+    | { chat: true; prompt: Message[]; chosen: Message[]; rejected: Message[]; gold: Message[]; tools?: unknown[] }
+  )
+
+/** A prompt with several answers, the best first; `values.score` where they were graded. */
+export type RankingRow = RowBase & { kind: 'ranking' } & (
+    | { chat: false; prompt: string; answers: string[] }
+    | { chat: true; prompt: Message[]; answers: Message[][]; tools?: unknown[] }
+  )
 
 /** A prompt with one answer and whether it is a good one (KTO). */
-export type UnpairedRow = {
+export type UnpairedRow = RowBase & {
   kind: 'unpaired'
   label: boolean
-  source: RowSource
+  /** What a conditioned template is told of where the row comes from (C-RLFT). */
+  condition?: string
 } & (
-  | { chat: false; prompt: string; completion: string }
-  | { chat: true; prompt: Message[]; completion: Message[]; tools?: unknown[] }
-)
+    | { chat: false; prompt: string; completion: string }
+    | { chat: true; prompt: Message[]; completion: Message[]; tools?: unknown[] }
+  )
 
 /** A row that already is tokens. Arrays of one length; `loss` weighs each token, 0 = not learnt. */
-export interface TokensRow {
+export interface TokensRow extends RowBase {
   kind: 'tokens'
   tokens: number[]
   loss: number[]
   logprobs?: (number | null)[]
-  source: RowSource
 }
 
 /** A row in its canonical form, whatever format its file was in. */
-export type Row = TextRow | CompletionRow | ChatRow | PreferenceRow | UnpairedRow | TokensRow
+export type Row = TextRow | CompletionRow | ChatRow | PreferenceRow | TripleRow | RankingRow | UnpairedRow | TokensRow
 
 export type RowKind = Row['kind']
 

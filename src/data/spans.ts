@@ -1,5 +1,6 @@
-/** From a row to the pieces of text that are tokenised apart: a shared prompt, and one or two answers after it. */
+/** From a row to the pieces of text that are tokenised apart: a shared prompt, and the answers after it. */
 import { HoneError } from '../base/index.ts'
+import { type Form, sequenceName } from '../batch/index.ts'
 import type { ChatTemplate, Message, RenderOptions } from '../text/index.ts'
 import { type Row, rowError } from './row.ts'
 
@@ -16,24 +17,31 @@ export interface SpanTree {
   plain: boolean
 }
 
-/** What a row is encoded for. */
-export type ObjectiveKind = 'sft' | 'preference' | 'unpaired'
-
-const EXPECTED: Record<ObjectiveKind, { kinds: Row['kind'][]; words: string; help: string }> = {
-  sft: {
+const EXPECTED: Record<Form, { kinds: Row['kind'][]; words: string; help: string }> = {
+  demonstrations: {
     kinds: ['text', 'completion', 'chat', 'tokens'],
     words: 'a row to imitate: messages, prompt and completion, text or tokens',
-    help: 'train on pairs with dpo, or name the column to imitate, e.g. columns.messages=chosen',
+    help: 'take the better answers with `hone data convert --to demonstrations`, or train on the rows as they are with another objective (`hone objectives`)',
   },
-  preference: {
+  pairs: {
     kinds: ['preference'],
     words: 'a pair with "chosen" and "rejected"',
-    help: 'preference training compares two answers; rows with one answer are for sft',
+    help: 'rankings, graded answers and triples give pairs by `hone data convert --to pairs`; rows with one answer are for sft',
+  },
+  triples: {
+    kinds: ['triple'],
+    words: 'a triple with "gold", "chosen" and "rejected"',
+    help: 'rankings and graded answers give triples by `hone data convert --to triples`',
   },
   unpaired: {
     kinds: ['unpaired'],
     words: 'an answer with a "label" of true or false',
-    help: 'rate each answer with a label, or use a preference method for pairs',
+    help: 'pairs, triples and graded answers give rated ones by `hone data convert --to unpaired`',
+  },
+  rankings: {
+    kinds: ['ranking'],
+    words: 'a prompt with "responses", the best first or with "scores"',
+    help: 'pairs and triples give rankings by `hone data convert --to rankings`',
   },
 }
 
@@ -42,14 +50,32 @@ const NAMES: Record<Row['kind'], string> = {
   completion: 'a prompt and its completion',
   chat: 'a conversation',
   preference: 'a pair of chosen and rejected',
+  triple: 'a triple of gold, chosen and rejected',
+  ranking: 'a ranking of several answers',
   unpaired: 'a rated answer',
   tokens: 'tokens',
 }
 
-/** Throws `E_ROW_FORMAT` for a row that this objective cannot learn from. */
-export function requireKind(row: Row, objective: ObjectiveKind): void {
-  const { kinds, words, help } = EXPECTED[objective]
+/** Throws `E_ROW_FORMAT` for a row that an objective of this form cannot learn from. */
+export function requireKind(row: Row, form: Form): void {
+  const { kinds, words, help } = EXPECTED[form]
   if (!kinds.includes(row.kind)) throw rowError(`the row is ${NAMES[row.kind]}, expected ${words}`, help)
+}
+
+/** The answers of a row that has a prompt of its own, in the order of its form's sequences (batch/forms.ts). */
+function answersOf(row: AnsweredRow): (string | Message[])[] {
+  if (row.kind === 'preference') return [row.chosen, row.rejected]
+  if (row.kind === 'triple') return [row.chosen, row.rejected, row.gold]
+  return row.kind === 'ranking' ? row.answers : [row.completion]
+}
+
+export type AnsweredRow = Extract<Row, { kind: 'preference' | 'triple' | 'ranking' | 'unpaired' }>
+
+const FORM_OF = { preference: 'pairs', triple: 'triples', ranking: 'rankings', unpaired: 'unpaired' } as const
+
+/** What the answer at a place of a row is called. */
+export function answerName(row: Row, place: number): string {
+  return row.kind in FORM_OF ? sequenceName(FORM_OF[row.kind as AnsweredRow['kind']], place) : 'the row'
 }
 
 /** Throws `E_NO_TEMPLATE`, `E_MASK_EMPTY` (no assistant turn) and what the template throws. */
@@ -65,7 +91,7 @@ export function rowSpans(
     return { prompt: [], answers: [[give(row.prompt), learn(row.completion)]], plain: true }
   }
   if (row.kind !== 'chat' && !row.chat) {
-    const answers = row.kind === 'preference' ? [row.chosen, row.rejected] : [row.completion]
+    const answers = answersOf(row) as string[]
     return { prompt: [give(row.prompt)], answers: answers.map((text) => [learn(text)]), plain: true }
   }
   if (!template) {
@@ -78,9 +104,9 @@ export function rowSpans(
     requireAssistant(row.messages, 'the conversation')
     return { prompt: [], answers: [template.spans(row.messages, options)], plain: false }
   }
-  const answers = row.kind === 'preference' ? [row.chosen, row.rejected] : [row.completion]
+  const answers = answersOf(row) as Message[][]
   answers.forEach((answer, i) => {
-    requireAssistant(answer, row.kind === 'preference' ? ['chosen', 'rejected'][i] : 'the completion')
+    requireAssistant(answer, row.kind === 'unpaired' ? 'the completion' : answerName(row, i))
   })
   return { ...sharedSpans(template, row.prompt, answers, options), plain: false }
 }

@@ -6,7 +6,7 @@ import { random } from '../base/index.ts'
 import { packTree, type RowInput, type TokenTree } from '../batch/index.ts'
 import type { Completion } from '../generate/index.ts'
 import { initModel } from '../models/index.ts'
-import { dpo, type Objective, objective, sft } from '../objectives/index.ts'
+import { dpo, type Objective, objective, sft, tokenMean } from '../objectives/index.ts'
 import { type Backend, mul, neg, openBackend, openReferenceBackend, scale, sub, sum } from '../tensor/index.ts'
 import { type Engine, openLocalEngine } from './index.ts'
 
@@ -96,11 +96,11 @@ const gradients = async (engine: Engine, trees: TokenTree[], how: Objective, ref
 
 /** A batch-scoped objective: each token's loss depends on the batch's mean. */
 const spread = objective(
-  { id: 'spread', summary: '', source: '', needs: [], params: {}, per: 'token', scope: 'batch' },
+  { id: 'spread', summary: '', source: '', form: 'demonstrations', needs: [], params: {}, scope: 'batch' },
   ({ all }) => {
     const mean = scale(sum(all.logprobs), 1 / all.index.length)
     const distance = sub(all.logprobs, mean)
-    return { loss: mul(neg(all.logprobs), mul(distance, distance)) }
+    return { loss: tokenMean(all, mul(neg(all.logprobs), mul(distance, distance))) }
   },
 ) as Objective
 

@@ -2,7 +2,7 @@ import { HoneError, throwIfAborted } from '../base/index.ts'
 import { predecessors, type TokenTree } from '../batch/index.ts'
 import { type GenerateOptions, generate, samplingDefaults } from '../generate/index.ts'
 import type { Model } from '../models/types.ts'
-import { countUnits, evaluateObjective, type ReadBatch } from '../objectives/index.ts'
+import { type Evaluated, evaluateObjective, type Params, type ReadBatch } from '../objectives/index.ts'
 import {
   gather,
   logprobs,
@@ -17,7 +17,7 @@ import {
 } from '../tensor/index.ts'
 import type { Tokenizer } from '../text/types.ts'
 import { loadState, saveState } from './state.ts'
-import type { Engine, ForwardBackwardOptions } from './types.ts'
+import type { Engine, ForwardBackwardOptions, ForwardBackwardResult } from './types.ts'
 
 export interface LocalEngineOptions {
   /** Decodes completions' text; without it `sample` gives tokens alone. */
@@ -72,38 +72,39 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
     }
   }
 
-  async function forward(batch: TokenTree, adapter?: boolean): Promise<Float32Array> {
+  async function forward(batch: TokenTree, how: { adapter?: boolean; dropoutSeed?: number }): Promise<Float32Array> {
     if (batch.targets.length === 0) return new Float32Array(0)
     using scope = new Scope(backend)
-    return Float32Array.from(await read(ask(scope, batch, { adapter })).read())
+    return Float32Array.from(await read(ask(scope, batch, how)).read())
   }
 
-  async function forwardBackward<P extends Record<string, number>>(
+  async function forwardBackward<P extends Params>(
     batches: readonly TokenTree[],
-    { objective, params, reference, dropoutSeed, signal }: ForwardBackwardOptions<P>,
+    { objective, params, reference, dropoutSeed, state, signal }: ForwardBackwardOptions<P>,
   ) {
-    const units = countUnits(objective, batches)
-    const result = { loss: 0, metrics: {} as Record<string, number>, logprobs: [] as Float32Array[] }
+    const whole = { batch: batches, state }
+    const result: ForwardBackwardResult = { loss: 0, metrics: {}, logprobs: [] }
     const part = (index: number, values: Float32Array): ReadBatch => ({
       tree: batches[index],
       logprobs: values,
       reference: reference?.[index],
     })
-    const add = ({ loss, metrics }: { loss: number; metrics: Record<string, number> }) => {
+    const add = ({ loss, metrics, state }: Evaluated) => {
       result.loss += loss
+      if (state) result.state = state
       for (const [name, value] of Object.entries(metrics)) result.metrics[name] = (result.metrics[name] ?? 0) + value
     }
     // An objective over the whole batch is evaluated once, on all micro-batches; its cotangents wait for the second pass.
     let waiting: Float32Array[] | null = null
     if (objective.scope === 'batch' && batches.length > 1) {
       const values: Float32Array[] = []
-      for (const batch of batches) values.push(await forward(batch))
+      for (const batch of batches) values.push(await forward(batch, { dropoutSeed }))
       const evaluated = await evaluateObjective(
         host,
         objective,
         params,
         values.map((v, i) => part(i, v)),
-        units,
+        whole,
       )
       add(evaluated)
       waiting = evaluated.cotangents
@@ -117,7 +118,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       using scope = new Scope(backend, { record: true })
       const asked = ask(scope, batch, { dropoutSeed })
       const evaluate = (values: Float32Array) =>
-        evaluateObjective(host, objective, params, [part(index, values)], units)
+        evaluateObjective(host, objective, params, [part(index, values)], whole)
       if (objective.linear && !waiting) {
         // The gradient at any log-probs is the gradient: both directions go off at once.
         const [cotangent] = (await evaluate(new Float32Array(batch.targets.length))).cotangents
@@ -159,7 +160,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       return optimizer.steps
     },
     forward: (batch, { signal, adapter } = {}) =>
-      interruptible(signal, async () => ({ logprobs: await forward(batch, adapter) })),
+      interruptible(signal, async () => ({ logprobs: await forward(batch, { adapter }) })),
     async forwardBackward(batches, given) {
       try {
         return await interruptible(given.signal, () => forwardBackward(batches, given))

@@ -1,7 +1,7 @@
 import type { TokenTree } from '../batch/index.ts'
 import type { Completion, Prompt, Sampling, TextPiece } from '../generate/index.ts'
 import type { ModelConfig } from '../models/types.ts'
-import type { Objective } from '../objectives/index.ts'
+import type { Objective, Params } from '../objectives/index.ts'
 
 /** A differentiable value per position that an engine can give. */
 export type Readout = 'logprob'
@@ -21,21 +21,25 @@ export interface SampleOptions extends ForwardOptions {
   onText?(piece: TextPiece): void
 }
 
-export interface ForwardBackwardOptions<P extends Record<string, number>> extends CallOptions {
+export interface ForwardBackwardOptions<P extends Params> extends CallOptions {
   objective: Objective<P>
   params: P
   /** For each batch the reference model's log-probs of its targets, where the objective needs them. */
   reference?: (Float32Array | null)[]
+  /** The objective's running figures before this update, where it has some. */
+  state?: Readonly<Record<string, number>>
   /** Seed of this update's dropout; absent: nothing is dropped. */
   dropoutSeed?: number
 }
 
 export interface ForwardBackwardResult {
-  /** Mean over the units of all batches. */
+  /** Mean over all batches. */
   loss: number
   metrics: Record<string, number>
   /** For each batch the log-probs of its targets. */
   logprobs: Float32Array[]
+  /** The objective's running figures after this update. */
+  state?: Record<string, number>
 }
 
 /**
@@ -56,7 +60,7 @@ export interface Engine {
    * Loss and gradient of an objective over some micro-batches that form one update; gradients accumulate.
    * @throws HoneError E_NON_FINITE naming the rows of the batch; no gradient remains
    */
-  forwardBackward<P extends Record<string, number>>(
+  forwardBackward<P extends Params>(
     batches: readonly TokenTree[],
     options: ForwardBackwardOptions<P>,
   ): Promise<ForwardBackwardResult>

@@ -1,23 +1,16 @@
-import { dpo } from './dpo.ts'
-import type { Objective } from './objective.ts'
-import { sft } from './sft.ts'
-
-export { countUnits, type Evaluated, evaluateObjective, type ReadBatch } from './evaluate.ts'
+export { dpo } from './dpo.ts'
+export { type Evaluated, type EvaluateOptions, evaluateObjective } from './evaluate.ts'
+export { type Need, type Objective, type ObjectiveValue, objective, type Params, withParams } from './objective.ts'
+export { type ParameterName, parameters } from './parameters.ts'
 export {
-  type Completions,
+  lengths,
   logRatio,
-  type Need,
-  type Objective,
-  type ObjectiveValue,
-  objective,
+  mean,
+  meanLogprobs,
   sequenceLogprobs,
-  type Views,
-  withParams,
-} from './objective.ts'
-export { dpo, sft }
-
-/** Every objective by its id: what the command line, the docs and the tests read. */
-export const objectives: Readonly<Record<string, Objective>> = {
-  sft: sft as unknown as Objective,
-  dpo: dpo as unknown as Objective,
-}
+  tokenLoss,
+  tokenMean,
+} from './reductions.ts'
+export { sft } from './sft.ts'
+export { type ObjectiveId, type ObjectiveParams, objectives } from './table.ts'
+export type { Completions, ReadBatch, SequenceView, Views } from './views.ts'

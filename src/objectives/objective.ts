@@ -1,88 +1,93 @@
-import { HoneError } from '../base/index.ts'
-import { type Scope, segmentSum, sub, type Tensor } from '../tensor/index.ts'
+import { closest, HoneError } from '../base/index.ts'
+import { type Form, forms } from '../batch/index.ts'
+import { add, mul, type Tensor } from '../tensor/index.ts'
+import { type ParameterName, parameters } from './parameters.ts'
+import { tokenLoss } from './reductions.ts'
+import type { Views } from './views.ts'
 
-/** What an objective may ask of the data and the engine. */
-export type Need = 'pairs' | 'reference'
+export type Params = Readonly<Record<string, number | string | boolean>>
 
 /**
- * The log-probs of some sequences, as an objective sees them. P learnt tokens over N sequences; token i belongs to
- * sequence index[i].
+ * What an objective asks for besides answers: the reference model's log-probs, each prompt with an answer that belongs to
+ * another one (`mismatched`), the prompt in a shorter form for the reference (`shortPrompt`), or numbers of the row.
  */
-export interface Completions {
-  /** [P], differentiable. */
-  logprobs: Tensor
-  /** [P] of the reference model, where the objective needs it. */
-  reference: Tensor | null
-  /** [P] what the data weighs each token with (1 as a rule). */
-  weights: Tensor
-  index: Int32Array
-  /** N */
-  count: number
-}
+export type Need = 'reference' | 'mismatched' | 'shortPrompt' | 'label' | 'baseline' | 'score'
 
-/** What an objective is called with: `all`, and for pairs the two sides in the same order. */
-export interface Views {
-  scope: Scope
-  all: Completions
-  chosen: Completions
-  rejected: Completions
-}
-
-/** An objective's value: a loss per unit, and figures per unit that are averaged like it. */
+/** Scalars. Each already is a mean over the whole optimiser batch, of which the parts' shares add up. */
 export interface ObjectiveValue {
-  /** [units] */
   loss: Tensor
   metrics?: Record<string, Tensor>
+  /** The running figures after this batch, for an objective that has some. */
+  state?: Record<string, Tensor>
 }
 
-export interface Objective<P extends Record<string, number> = Record<string, number>> {
+export interface Objective<P extends Params = Params> {
   id: string
   /** One line of meaning. */
   summary: string
   /** Paper and equation. */
   source: string
+  form: Form
   needs: readonly Need[]
-  /** Defaults of its parameters. */
+  /** Defaults of its parameters; what they mean, and their ranges, stands in parameters.ts. */
   params: P
-  /**
-   * What the loss is averaged over: the learnt tokens (by their weights) or the pairs of the whole optimiser batch. The
-   * denominator is counted before the first micro-batch, so that micro-batches add up to the big batch.
-   */
-  per: 'token' | 'pair'
   /** The loss is linear in the log-probs, so that its gradient is known before them: the engine saves work. */
   linear: boolean
-  /** 'batch' where a unit's loss depends on other units: all micro-batches are read before it is evaluated once. */
+  /** 'batch' where a row's loss depends on other rows: all micro-batches are read before it is evaluated once. */
   scope: 'row' | 'batch'
-  evaluate(views: Views, params: P): ObjectiveValue
+  /** Running figures at the start of a run; kept in the checkpoint. Implies scope 'batch'. */
+  state?: Readonly<Record<string, number>>
+  /** May be asynchronous, where it reads values to sort them. */
+  evaluate(views: Views, params: P): ObjectiveValue | Promise<ObjectiveValue>
 }
 
-/** Declares an objective; `scope` is 'row' and `linear` is false unless said otherwise. */
-export function objective<P extends Record<string, number>>(
-  spec: Omit<Objective<P>, 'evaluate' | 'scope' | 'linear'> & Partial<Pick<Objective<P>, 'scope' | 'linear'>>,
-  evaluate: Objective<P>['evaluate'],
-): Objective<P> {
-  return { scope: 'row', linear: false, ...spec, evaluate }
+interface Spec<P extends Params> extends Omit<Objective<P>, 'evaluate' | 'scope' | 'linear'> {
+  scope?: 'row' | 'batch'
+  linear?: boolean
+  /** The answer that is imitated with the weight `sftWeight`. Absent: the objective has no such term. */
+  imitates?: 'chosen' | 'gold' | 'best'
 }
 
-/** [N] Σ over a sequence's tokens of log p. */
-export function sequenceLogprobs({ logprobs, index, count }: Completions): Tensor {
-  return segmentSum(logprobs, index, count)
+type Mixed = { sftWeight: number }
+
+/**
+ * Declares an objective. Where it `imitates` an answer, the parameter `sftWeight` (0 unless declared otherwise) adds that
+ * multiple of the mean negative log-prob of the answer's tokens: the mixture with supervised tuning.
+ */
+export function objective<P extends Params>(spec: Spec<P>, evaluate: Objective<P>['evaluate']): Objective<P> {
+  const { imitates, ...rest } = spec
+  const base: Objective<P> = { scope: 'row', linear: false, ...rest, evaluate }
+  if (!imitates) return base
+  const place = (forms[spec.form] as readonly string[]).indexOf(imitates)
+  const mixed = async (views: Views, params: P & Mixed): Promise<ObjectiveValue> => {
+    const value = await evaluate(views, params)
+    if (params.sftWeight === 0) return value
+    const nll = tokenLoss(views.at(place))
+    return { ...value, loss: add(value.loss, mul(params.sftWeight, nll)), metrics: { ...value.metrics, nll } }
+  }
+  return {
+    ...base,
+    params: { ...spec.params, sftWeight: spec.params['sftWeight'] ?? 0 } as P,
+    evaluate: (views, params) => mixed(views, params as P & Mixed),
+  }
 }
 
-/** [N] Σ over a sequence's tokens of log p − log p_reference: the implicit reward of DPO without its β. */
-export function logRatio(completions: Completions): Tensor {
-  if (!completions.reference)
-    throw new HoneError('E_REFERENCE', 'this objective needs reference log-probs and got none')
-  return segmentSum(sub(completions.logprobs, completions.reference), completions.index, completions.count)
-}
-
-/** The parameters of an objective with some replaced. @throws HoneError E_CONFIG on a name it does not have */
-export function withParams<P extends Record<string, number>>(base: Objective<P>, given: Record<string, number>): P {
-  for (const name of Object.keys(given)) {
-    if (!(name in base.params)) {
+/**
+ * The parameters of an objective with some replaced.
+ * @throws HoneError E_CONFIG on a name that it does not have, or a value out of range
+ */
+export function withParams<P extends Params>(base: Objective<P>, given: Params): P {
+  const names = Object.keys(base.params)
+  for (const [name, value] of Object.entries(given)) {
+    if (!names.includes(name)) {
+      const near = closest(name, names)
       throw new HoneError('E_CONFIG', `objective '${base.id}' has no parameter '${name}'`, {
-        help: `It has: ${Object.keys(base.params).join(', ') || 'none'}.`,
+        help: near ? `Did you mean ${near}?` : `It has: ${names.join(', ') || 'none'}.`,
       })
+    }
+    const checked = parameters[name as ParameterName]?.schema.safeParse(value)
+    if (checked && !checked.success) {
+      throw new HoneError('E_CONFIG', `${name} of '${base.id}' is ${value}: ${checked.error.issues[0].message}`)
     }
   }
   return { ...base.params, ...given }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type Objective, type ParameterName, type Params, parameters } from '../objectives/index.ts'
 import { optimizerDefaults, optimizerKinds, scheduleDefaults, schedules } from '../tensor/index.ts'
 
 const positive = z.number().positive()
@@ -55,21 +56,25 @@ export const trainKeys = {
   template: z.string().nullable().default(null).describe("'chatml', or a Jinja file; null takes the model's own"),
 } as const
 
-export const sftConfig = z.strictObject(trainKeys)
-export const dpoConfig = z.strictObject({
-  ...trainKeys,
-  beta: positive.default(0.1).describe('strength of the pull towards the reference'),
-  reference: z
-    .string()
-    .default('cache')
-    .describe("'cache' (the start's log-probs, computed once), 'adapter-off', or a model"),
-})
+const referenceKey = z
+  .string()
+  .default('cache')
+  .describe("'cache' (the start's log-probs, computed once), 'adapter-off', or a model")
 
-export type SftConfig = z.infer<typeof sftConfig>
-export type DpoConfig = z.infer<typeof dpoConfig>
+export type TrainConfig = z.infer<z.ZodObject<typeof trainKeys>>
 
-/** Peak learning rates where none is given, by objective and by what learns: customary values for models of 1–10 B. */
+/** The keys of a training with one objective: those of every training, its parameters, and its reference if it has one. */
+export function trainConfig<P extends Params>(objective: Objective<P>) {
+  const own = Object.entries(objective.params).map(([name, value]) => {
+    const { schema, about } = parameters[name as ParameterName]
+    return [name, (schema as z.ZodType).default(value).describe(about)]
+  })
+  const reference = objective.needs.includes('reference') ? { reference: referenceKey } : {}
+  return z.strictObject({ ...trainKeys, ...(Object.fromEntries(own) as Record<string, z.ZodType>), ...reference })
+}
+
+/** Peak learning rates where none is given, by what learns: customary values for models of 1–10 B. */
 export const learningRates = {
-  sft: { full: 2e-5, lora: 2e-4 },
-  dpo: { full: 1e-6, lora: 1e-5 },
+  demonstrations: { full: 2e-5, lora: 2e-4 },
+  preferences: { full: 1e-6, lora: 1e-5 },
 } as const

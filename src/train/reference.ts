@@ -1,11 +1,15 @@
 import { HoneError, joinPath, platform, throwIfAborted } from '../base/index.ts'
-import { packTree, type RowInput, rowTokens } from '../batch/index.ts'
+import { packTree, type RowInput, referenceRow, rowTokens } from '../batch/index.ts'
 import type { Engine } from '../engine/index.ts'
 import type { ReferenceReader } from './trainer.ts'
 
 /** Reads the reference anew for each micro-batch from an engine: a second model, or this one without its adapter. */
 export function liveReference(engine: Engine, options: { adapter?: boolean } = {}): ReferenceReader {
-  return async (rows) => (await engine.forward(packTree(rows), options)).logprobs
+  return async (rows) => {
+    const read = rows.map(referenceRow)
+    const { logprobs } = await engine.forward(packTree(read), options)
+    return join(split(read, logprobs).map((values, i) => align(rows[i], read[i], values)))
+  }
 }
 
 export interface CachedReferenceOptions {
@@ -26,7 +30,8 @@ export interface CachedReferenceOptions {
  * run on the same rows and weights reads them.
  */
 export async function cachedReference(options: CachedReferenceOptions): Promise<ReferenceReader> {
-  const { rows, engine, weightsHash, precision } = options
+  const { engine, weightsHash, precision } = options
+  const rows = options.rows.map(referenceRow)
   const sizes = rows.map(countTargets)
   const total = sizes.reduce((a, b) => a + b, 0)
   const { backend, isa } = engine.hardware
@@ -37,30 +42,64 @@ export async function cachedReference(options: CachedReferenceOptions): Promise<
 
   let values = await readCached(path, total)
   if (!values) {
-    values = await compute(options, sizes, total)
+    values = await compute({ ...options, rows }, sizes, total)
     await platform().makeFolder(folder)
     await platform().writeAtomic(path, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
   }
   const byRow = new Map<number, Float32Array>()
-  let at = 0
-  for (const [i, row] of rows.entries()) {
-    byRow.set(row.id, values.subarray(at, at + sizes[i]))
-    at += sizes[i]
-  }
+  for (const [i, own] of split(rows, values).entries()) byRow.set(rows[i].id, align(options.rows[i], rows[i], own))
   return async (wanted) => {
     const parts = wanted.map(({ id }) => {
       const found = byRow.get(id)
       if (!found) throw new HoneError('E_REFERENCE', `row ${id} has no reference log-probs`)
       return found
     })
-    const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-    let place = 0
-    for (const part of parts) {
-      joined.set(part, place)
-      place += part.length
-    }
-    return joined
+    return join(parts)
   }
+}
+
+/** The values of packed rows, row by row. */
+function split(rows: readonly RowInput[], values: Float32Array): Float32Array[] {
+  let at = 0
+  return rows.map((row) => {
+    const size = countTargets(row)
+    at += size
+    return values.subarray(at - size, at)
+  })
+}
+
+function join(parts: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
+/**
+ * Brings the log-probs of the row that the reference read to the order of the learnt tokens of the row itself, sequence by
+ * sequence. Tokens of sequences that the reference has not read get 0.
+ * @throws HoneError E_REFERENCE where a sequence has another number of learnt tokens for the reference
+ */
+function align(row: RowInput, read: RowInput, values: Float32Array): Float32Array {
+  if (!row.reference) return values
+  const [own, other] = [packTree([row]), packTree([read])]
+  const ordered = new Float32Array(own.targets.length)
+  for (let sequence = 0; sequence < other.sequenceCount; sequence++) {
+    const [to, from] = [own, other].map(({ sequences }) =>
+      [...sequences.keys()].filter((i) => sequences[i] === sequence),
+    )
+    if (to.length !== from.length) {
+      throw new HoneError(
+        'E_REFERENCE',
+        `row ${row.id}: answer ${sequence} has ${to.length} tokens to learn and ${from.length} for the reference`,
+      )
+    }
+    for (const [i, place] of to.entries()) ordered[place] = values[from[i]]
+  }
+  return ordered
 }
 
 async function readCached(path: string, total: number): Promise<Float32Array | null> {

@@ -1,26 +1,26 @@
 import { HoneError } from '../base/index.ts'
-import { type RowInput, rowTokens } from '../batch/index.ts'
+import { type RowInput, rowTokens, withAnswersOf } from '../batch/index.ts'
 import {
   type DataSource,
   type EncodeContext,
   type EncodedDataset,
   encodeDataset,
   microBatches,
-  type ObjectiveKind,
   openDataset,
   planBatches,
   type Split,
   type Statistics,
   type Survey,
 } from '../data/index.ts'
-import type { SftConfig } from './config.ts'
+import type { Objective } from '../objectives/index.ts'
+import type { TrainConfig } from './config.ts'
 import type { WarningEvent } from './events.ts'
 import type { TrainData } from './trainer.ts'
 
 export interface PrepareOptions {
   data: DataSource
-  config: SftConfig
-  objective: ObjectiveKind
+  config: TrainConfig
+  objective: Pick<Objective, 'form' | 'needs'>
   context: Pick<EncodeContext, 'tokenizer' | 'template' | 'vocabSize'> & { maxLength: number }
   signal?: AbortSignal
   onProgress?: (line: string) => void
@@ -64,8 +64,7 @@ export async function prepareRows(options: PrepareOptions): Promise<PreparedRows
     totalSteps: plan.updates,
     train: {
       async update(index) {
-        const rows = await train.encoded.readMany(plan.rows(index))
-        return { micros: split(rows.map((row) => kept(row).input)), epoch: plan.epochAfter(index + 1) }
+        return { micros: split(await train.read(plan.rows(index))), epoch: plan.epochAfter(index + 1) }
       },
     },
     evaluation: evaluationRows && split(evaluationRows),
@@ -82,6 +81,8 @@ export async function prepareRows(options: PrepareOptions): Promise<PreparedRows
 interface Surveyed {
   encoded: EncodedDataset
   survey: Survey
+  /** Rows by their number, with whatever the objective needs beside their own answers. */
+  read(indices: readonly number[]): Promise<RowInput[]>
 }
 
 async function survey(data: DataSource, split: Split, options: PrepareOptions): Promise<Surveyed> {
@@ -98,28 +99,45 @@ async function survey(data: DataSource, split: Split, options: PrepareOptions): 
     mixedFormats: config.mixedFormats,
   })
   try {
-    const encoded = encodeDataset(dataset, { ...context, lengthPolicy, strictBorders, objective, skipBad })
+    const encoded = encodeDataset(dataset, {
+      ...{ ...context, lengthPolicy, strictBorders, skipBad },
+      form: objective.form,
+      needs: objective.needs,
+    })
     const found = await encoded.survey({
       signal,
       onProgress: onProgress && ((done, total) => onProgress(`reading rows ${done}/${total}`)),
     })
-    return { encoded, survey: found }
+    const read = async (indices: readonly number[]) => (await encoded.readMany(indices)).map((row) => kept(row).input)
+    return { encoded, survey: found, read: objective.needs.includes('mismatched') ? mismatched(read, found) : read }
   } catch (error) {
     await dataset.close()
     throw error
   }
 }
 
-async function readAll({ encoded, survey }: Surveyed, firstId: number, signal?: AbortSignal): Promise<RowInput[]> {
+/** Gives each row the answers of the next one in the data's own order: a fixed partner, so that caches stay good. */
+function mismatched(read: Surveyed['read'], survey: Survey): Surveyed['read'] {
+  const inOrder = survey.order(0, null)
+  const after = new Map<number, number>()
+  for (let i = 0; i < inOrder.length; i++) after.set(inOrder.at(i), inOrder.at((i + 1) % inOrder.length))
+  if (inOrder.length < 2) {
+    throw new HoneError('E_EMPTY', 'this objective compares each prompt with the answer to another one: there is 1 row')
+  }
+  return async (indices) => {
+    const own = await read(indices)
+    const others = await read(indices.map((index) => after.get(index) ?? index))
+    return own.map((row, i) => withAnswersOf(row, others[i]))
+  }
+}
+
+async function readAll({ read, survey }: Surveyed, firstId: number, signal?: AbortSignal): Promise<RowInput[]> {
   const order = survey.order(0, null)
   const indices = [...new Set(Array.from({ length: order.length }, (_, i) => order.at(i)))].sort((a, b) => a - b)
   const rows: RowInput[] = []
   for (let first = 0; first < indices.length; first += 256) {
     signal?.throwIfAborted()
-    for (const row of await encoded.readMany(indices.slice(first, first + 256))) {
-      const { input } = kept(row)
-      rows.push({ ...input, id: input.id + firstId })
-    }
+    for (const row of await read(indices.slice(first, first + 256))) rows.push({ ...row, id: row.id + firstId })
   }
   return rows
 }

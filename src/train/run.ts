@@ -1,11 +1,11 @@
 import { isAbsolute, joinPath, platform } from '../base/index.ts'
-import type { DataSource, ObjectiveKind } from '../data/index.ts'
+import type { DataSource } from '../data/index.ts'
 import { type OpenModel, openModel } from '../engine/index.ts'
 import { exportHuggingFace, exportPeft } from '../export/index.ts'
-import type { Objective } from '../objectives/index.ts'
+import type { Objective, Params } from '../objectives/index.ts'
 import { checkOutput, createRun } from '../runs/index.ts'
 import { scheduleDefaults } from '../tensor/index.ts'
-import type { learningRates, SftConfig } from './config.ts'
+import { learningRates, type TrainConfig } from './config.ts'
 import { type DriveResult, drive } from './drive.ts'
 import type { TrainEvent } from './events.ts'
 import { type PreparedRows, prepareRows } from './rows.ts'
@@ -36,15 +36,12 @@ export interface TrainResult extends DriveResult {
   run: string
 }
 
-export interface Plan<P extends Record<string, number>> {
+export interface Plan<P extends Params> {
   target: TrainTarget
-  config: SftConfig & Record<string, unknown>
+  config: TrainConfig
   hooks: TrainHooks
   objective: Objective<P>
   params: P
-  dataKind: ObjectiveKind
-  /** Default peak rates, by what learns. */
-  rates: (typeof learningRates)[keyof typeof learningRates]
   /** Makes the reader of reference log-probs, where the objective needs them, and what to close after. */
   reference?: (opened: OpenModel, rows: PreparedRows) => Promise<{ read: ReferenceReader; close?: () => Promise<void> }>
 }
@@ -53,7 +50,7 @@ export interface Plan<P extends Record<string, number>> {
  * A training from its names to its result: opens the model, looks through the data, opens the run folder, and drives the
  * trainer. Whatever is wrong with the input is found before the run folder is made.
  */
-export async function runTraining<P extends Record<string, number>>(plan: Plan<P>): Promise<TrainResult> {
+export async function runTraining<P extends Params>(plan: Plan<P>): Promise<TrainResult> {
   const { target, config, hooks, objective, params } = plan
   const { signal, onProgress } = hooks
   await checkOutput(target.out, target)
@@ -62,12 +59,13 @@ export async function runTraining<P extends Record<string, number>>(plan: Plan<P
   const { model, engine, tokenizer } = opened
   const maxLength = config.maxLength ?? model.config.contextLength
   const context = { tokenizer, template: opened.template, vocabSize: model.config.vocabSize, maxLength }
-  const rows = await prepareRows({ data: target.data, config, objective: plan.dataKind, context, signal, onProgress })
+  const rows = await prepareRows({ data: target.data, config, objective, context, signal, onProgress })
   closers.defer(rows.close)
   const reference = await plan.reference?.(opened, rows)
   if (reference?.close) closers.defer(reference.close)
 
-  const learningRate = config.learningRate ?? plan.rates[config.adapter ?? 'full']
+  const rates = learningRates[objective.form === 'demonstrations' ? 'demonstrations' : 'preferences']
+  const learningRate = config.learningRate ?? rates[config.adapter ?? 'full']
   const run = closers.use(
     await createRun<TrainEvent>(target.out, {
       kind: objective.id,
@@ -107,7 +105,7 @@ export async function runTraining<P extends Record<string, number>>(plan: Plan<P
   return { ...result, run: run.folder }
 }
 
-function openOptions<P extends Record<string, number>>({ config, hooks }: Plan<P>) {
+function openOptions<P extends Params>({ config, hooks }: Plan<P>) {
   const { rank, alpha, dropout, targets, rsLora } = config
   const { optimizer: kind, weightDecay, clip, momentum, beta1, beta2, eps } = config
   return {
@@ -143,7 +141,7 @@ async function writeResult({ model, template, base }: OpenModel, folder: string,
   }
 }
 
-type Writing = Pick<Plan<Record<string, number>>, 'target' | 'config'>
+type Writing = Pick<Plan<Params>, 'target' | 'config'>
 
 /** How an adapter names its base: a folder by its whole path, a hub id or shipped model as it is. */
 async function lastingName(name: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { HoneError, joinPath, platform, random, throwIfAborted } from '../base/index.ts'
 import { packTree, type RowInput } from '../batch/index.ts'
 import type { Engine } from '../engine/index.ts'
-import { countUnits, evaluateObjective, type Objective } from '../objectives/index.ts'
+import { evaluateObjective, type Objective, type Params, type ReadBatch } from '../objectives/index.ts'
 import { openReferenceBackend, type ScheduleConfig, scheduleFactor } from '../tensor/index.ts'
 import type { EvalEvent, StepEvent, TrainEvent, Training, WarningEvent } from './events.ts'
 
@@ -14,7 +14,7 @@ export interface TrainData {
 /** Gives the reference model's log-probs of a micro-batch's targets. */
 export type ReferenceReader = (rows: readonly RowInput[]) => Promise<Float32Array>
 
-export interface TrainerOptions<P extends Record<string, number>> {
+export interface TrainerOptions<P extends Params> {
   engine: Engine
   objective: Objective<P>
   params: P
@@ -38,12 +38,13 @@ export interface TrainerOptions<P extends Record<string, number>> {
  * The one loop under supervised and preference tuning: update by update, an objective over packed rows. What differs
  * between them is the objective and how rows were encoded.
  */
-export function createTrainer<P extends Record<string, number>>(options: TrainerOptions<P>): Training {
+export function createTrainer<P extends Params>(options: TrainerOptions<P>): Training {
   const { engine, objective, params, data, totalSteps, evaluation } = options
   const host = openReferenceBackend()
   const draws = random(options.seed, 'dropout')
   let step = 0
   let owed = false
+  let state = objective.state
 
   async function update(signal?: AbortSignal): Promise<StepEvent> {
     const began = platform().elapsed()
@@ -52,15 +53,18 @@ export function createTrainer<P extends Record<string, number>>(options: Trainer
     const reference: Float32Array[] = []
     for (const micro of micros) if (options.reference) reference.push(await options.reference(micro))
     const [low, high] = draws.words(step)
-    const { loss, metrics } = await engine.forwardBackward(trees, {
+    const result = await engine.forwardBackward(trees, {
       objective,
       params,
       reference: options.reference ? reference : undefined,
+      state,
       dropoutSeed: options.dropout ? low + (high & 0x1fffff) * 2 ** 32 : undefined,
       signal,
     })
     const learningRate = options.learningRate * scheduleFactor(step + 1, totalSteps, options.schedule)
     const { gradNorm } = await engine.optimStep({ learningRate })
+    const { loss, metrics } = result
+    state = result.state
     step++
     return {
       type: 'step',
@@ -77,17 +81,13 @@ export function createTrainer<P extends Record<string, number>>(options: Trainer
   }
 
   async function evaluate(signal?: AbortSignal): Promise<EvalEvent> {
-    const trees = evaluation?.micros.map((rows) => packTree(rows)) ?? []
-    const units = countUnits(objective, trees)
-    const metrics: Record<string, number> = {}
-    let loss = 0
-    for (const [index, tree] of trees.entries()) {
+    const parts: ReadBatch[] = []
+    for (const rows of evaluation?.micros ?? []) {
+      const tree = packTree(rows)
       const { logprobs } = await engine.forward(tree, { signal })
-      const reference = await evaluation?.reference?.(evaluation.micros[index])
-      const share = await evaluateObjective(host, objective, params, [{ tree, logprobs, reference }], units)
-      loss += share.loss
-      for (const [name, value] of Object.entries(share.metrics)) metrics[name] = (metrics[name] ?? 0) + value
+      parts.push({ tree, logprobs, reference: await evaluation?.reference?.(rows) })
     }
+    const { loss, metrics } = await evaluateObjective(host, objective, params, parts, { state })
     return { type: 'eval', step, loss, metrics }
   }
 
@@ -120,16 +120,21 @@ export function createTrainer<P extends Record<string, number>>(options: Trainer
     },
     async save(folder) {
       await engine.save(folder)
-      await platform().writeAtomic(joinPath(folder, 'trainer.json'), JSON.stringify({ step, owed }))
+      await platform().writeAtomic(joinPath(folder, 'trainer.json'), JSON.stringify({ step, owed, state }))
     },
     async load(folder) {
       const path = joinPath(folder, 'trainer.json')
-      const state = JSON.parse(await platform().readText(path)) as { step?: unknown; owed?: unknown }
-      if (!Number.isInteger(state.step))
+      const saved = JSON.parse(await platform().readText(path)) as {
+        step?: unknown
+        owed?: unknown
+        state?: Record<string, number>
+      }
+      if (!Number.isInteger(saved.step))
         throw new HoneError('E_CHECKPOINT', `${path} does not say which update it follows`)
       await engine.load(folder)
-      step = state.step as number
-      owed = state.owed === true
+      step = saved.step as number
+      owed = saved.owed === true
+      state = saved.state ?? objective.state
     },
     finish: options.finish,
     async close() {

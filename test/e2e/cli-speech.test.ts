@@ -43,6 +43,8 @@ describe.concurrent('how it speaks', () => {
   test.each([
     'train sft',
     'train dpo',
+    'train simpo',
+    'objectives',
     'sample',
     'score',
     'eval',

@@ -2,45 +2,64 @@ import { HoneError } from '../base/index.ts'
 import { parseConfig } from '../base/schema.ts'
 import { type OpenModel, openModel } from '../engine/index.ts'
 import { weightsHash } from '../models/index.ts'
-import { dpo as objective } from '../objectives/index.ts'
-import { type DpoConfig, dpoConfig, learningRates } from './config.ts'
+import { type ObjectiveId, type ObjectiveParams, objectives, type Params, withParams } from '../objectives/index.ts'
+import { type TrainConfig, trainConfig } from './config.ts'
 import { cachedReference, liveReference } from './reference.ts'
 import type { PreparedRows } from './rows.ts'
 import { runTraining, type TrainHooks, type TrainResult, type TrainTarget } from './run.ts'
 
+/** The keys of every training, the parameters of the objective (`hone objectives` lists them), and its reference. */
+export type TrainOptions<I extends ObjectiveId> = TrainTarget &
+  Partial<TrainConfig & ObjectiveParams<I>> & { reference?: string }
+
 /**
- * Direct preference optimisation on rows with a chosen and a rejected answer. The reference is the model as it stands at
- * the start (its log-probs computed once and cached), the model without its adapter, or another model.
+ * Tunes a model by one of the objectives, on rows of the form that it reads. A reference, where it has one, is the model as
+ * it stands at the start (its log-probs computed once and cached), the model without its adapter, or another model.
  *
  * @throws HoneError for anything wrong with the input, before the output folder is touched
  */
-export function dpo(options: TrainTarget & Partial<DpoConfig>, hooks: TrainHooks = {}): Promise<TrainResult> {
+export function train<I extends ObjectiveId>(
+  id: I,
+  options: TrainOptions<I>,
+  hooks: TrainHooks = {},
+): Promise<TrainResult> {
+  const objective = objectives[id]
   const { model, data, out, resume, overwrite, ...keys } = options
-  const config = parseConfig(dpoConfig, keys, { what: 'dpo' })
-  if (config.reference === 'adapter-off' && !config.adapter) {
+  const config = parseConfig(trainConfig(objective), keys, { what: id }) as Configured
+  const { reference } = config
+  if (reference === 'adapter-off' && !config.adapter) {
     throw new HoneError('E_CONFIG', "reference is 'adapter-off' and there is no adapter", {
       help: 'Train one with adapter=lora, or take reference=cache.',
     })
   }
+  const own = Object.keys(objective.params).map((name) => [name, (config as unknown as Params)[name]])
   return runTraining({
     target: { model, data, out, resume, overwrite },
     config,
     hooks,
     objective,
-    params: { beta: config.beta },
-    dataKind: 'preference',
-    rates: learningRates.dpo,
-    reference: (opened, rows) => openReference(opened, rows, config, hooks),
+    params: withParams(objective, Object.fromEntries(own)),
+    reference: reference === undefined ? undefined : (opened, rows) => openReference(opened, rows, config, hooks),
   })
 }
+
+type Configured = TrainConfig & { reference?: string }
+
+/** Supervised tuning on rows of text, of prompts with completions, of conversations, or of tokens. */
+export const sft = (options: TrainOptions<'sft'>, hooks?: TrainHooks): Promise<TrainResult> =>
+  train('sft', options, hooks)
+
+/** Direct preference optimisation on rows with a chosen and a rejected answer. */
+export const dpo = (options: TrainOptions<'dpo'>, hooks?: TrainHooks): Promise<TrainResult> =>
+  train('dpo', options, hooks)
 
 async function openReference(
   opened: OpenModel,
   rows: PreparedRows,
-  config: DpoConfig,
+  config: Configured,
   { signal, onProgress }: TrainHooks,
 ) {
-  const { precision, reference } = config
+  const { precision, reference = 'cache' } = config
   if (reference === 'adapter-off') return { read: liveReference(opened.engine, { adapter: false }) }
   if (reference !== 'cache') {
     const other = await openModel(reference, { precision, threads: config.threads ?? undefined, signal, onProgress })

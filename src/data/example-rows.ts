@@ -1,0 +1,32 @@
+import type { Form } from '../batch/index.ts'
+
+const prompt = 'Say hi.'
+
+/** A row or two of each form, as a user would write them: for the examples of the help. */
+const rows: Record<Form, readonly Record<string, unknown>[]> = {
+  demonstrations: [
+    {
+      messages: [
+        { role: 'user', content: prompt },
+        { role: 'assistant', content: 'Hi!' },
+      ],
+    },
+  ],
+  pairs: [{ prompt, chosen: 'Hi!', rejected: 'No.' }],
+  triples: [{ prompt, gold: 'Hi there!', chosen: 'Hi!', rejected: 'No.' }],
+  unpaired: [
+    { prompt, completion: 'Hi!', label: true },
+    { prompt: 'Say bye.', completion: 'No.', label: false },
+  ],
+  rankings: [{ prompt, responses: ['Hi there!', 'Hi!', 'No.'], scores: [9, 7, 1] }],
+}
+
+/** Rows of a form that bring what an objective needs. */
+export function exampleRows(form: Form, needs: readonly string[]): readonly Record<string, unknown>[] {
+  if (needs.includes('label')) return rows.unpaired
+  const more = {
+    ...(needs.includes('baseline') && { baseline: -0.9 }),
+    ...(needs.includes('shortPrompt') && { prompt: `In a long text. ${prompt}`, short_prompt: prompt }),
+  }
+  return rows[form].map((row) => ({ ...row, ...more }))
+}

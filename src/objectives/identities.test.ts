@@ -1,0 +1,164 @@
+/** What each paper's loss is on numbers that can be worked out by hand, and which losses coincide. */
+import { expect, test } from 'vitest'
+import { type ReadRow, readBatch } from '../../test/read-batch.ts'
+import { openReferenceBackend } from '../tensor/index.ts'
+import { evaluateObjective, type ObjectiveId, objectives, type Params, withParams } from './index.ts'
+
+const host = openReferenceBackend()
+
+function at(id: ObjectiveId, rows: ReadRow[], params: Params = {}) {
+  return evaluateObjective(host, objectives[id], withParams(objectives[id], params), [readBatch(rows)])
+}
+const loss = async (id: ObjectiveId, rows: ReadRow[], params: Params = {}) => (await at(id, rows, params)).loss
+
+/** A pair of answers by their summed log-probs and lengths, every token alike. */
+function pair(policy: [number, number], reference: [number, number] = [0, 0], lengths = [1, 1]): ReadRow {
+  const spread = (sums: number[]) => sums.map((sum, i) => new Array<number>(lengths[i]).fill(sum / lengths[i]))
+  return { answers: spread(policy), reference: spread(reference) }
+}
+/** A pair whose implicit rewards differ by h. */
+const byMargin = (h: number, beta: number) => pair([h / beta, 0])
+const slopes = async (id: ObjectiveId, rows: ReadRow[], params: Params) => [
+  ...(await at(id, rows, params)).cotangents[0],
+]
+
+test.each([
+  ['dpo', { beta: 0.1 }],
+  ['cdpo', { beta: 0.1 }],
+  ['rdpo', { beta: 0.1, epsilon: 0.3 }],
+  ['ln-dpo', { beta: 2 }],
+] as const)('%s: ln 2 and accuracy ½ where policy and reference agree', async (id, params) => {
+  const same = pair([-3, -7], [-3, -7], [2, 5])
+  const value = await at(id, [same], params)
+  expect(value.loss).toBeCloseTo(Math.LN2, 14)
+  expect(value.metrics).toMatchObject({ accuracy: 0.5, margin: 0 })
+})
+
+test('ln-dpo: the known values, and DPO at β/n where both answers have n tokens', async () => {
+  const row = pair([-10, -30], [-12, -28], [10, 20])
+  expect(await loss('ln-dpo', [row], { beta: 2 })).toBeCloseTo(0.437488, 6)
+  expect(await loss('dpo', [row], { beta: 0.1 })).toBeCloseTo(0.513015, 6)
+  const even = pair([-10, -30], [-12, -28], [4, 4])
+  expect(await loss('ln-dpo', [even], { beta: 2 })).toBeCloseTo(await loss('dpo', [even], { beta: 0.5 }), 14)
+  expect(await slopes('ln-dpo', [even], { beta: 2 })).toEqual(await slopes('dpo', [even], { beta: 0.5 }))
+  // SimPO whose margin is that of the reference.
+  const gamma = 2 * (-12 / 10 - -28 / 20)
+  expect(await loss('simpo', [row], { beta: 2, gamma })).toBeCloseTo(await loss('ln-dpo', [row], { beta: 2 }), 14)
+})
+
+test('rpo-sft: the known values; η = 0 is DPO; the sum is the mean times the tokens', async () => {
+  const row = pair([-100, -120], [-105, -110], [5, 6])
+  expect(await loss('dpo', [row], { beta: 0.01 })).toBeCloseTo(0.620957, 6)
+  expect(await loss('rpo-sft', [row], { beta: 0.01, eta: 0 })).toBeCloseTo(0.620957, 6)
+  expect(await loss('rpo-sft', [row], { beta: 0.01 })).toBeCloseTo(0.625957, 6)
+  expect(await loss('rpo-sft', [row], { beta: 0.1, eta: 0 })).toBeCloseTo(0.201413, 6)
+  expect(await loss('rpo-sft', [row], { beta: 0.1 })).toBeCloseTo(0.251413, 6)
+  const imitation = async (averaged: boolean) =>
+    (await loss('rpo-sft', [row], { averaged })) - (await loss('rpo-sft', [row], { averaged, eta: 0 }))
+  expect(await imitation(false)).toBeCloseTo(5 * (await imitation(true)), 12)
+  const [chosen, rejected] = await slopes('rpo-sft', [pair([-100, -120], [-105, -110])], { beta: 0.1, eta: 0.005 })
+  const off = 1 / (1 + Math.exp(1.5))
+  expect(chosen).toBeCloseTo(-0.1 * off - 0.005 * 0.1, 7)
+  expect(rejected).toBeCloseTo(0.1 * off, 7)
+})
+
+test('rdpo: unbiased under flips, the known values, and never at rest', async () => {
+  const value = (h: number, epsilon: number, id: ObjectiveId = 'rdpo') =>
+    loss(id, [byMargin(h, 0.1)], { beta: 0.1, epsilon })
+  expect(await value(1, 0)).toBeCloseTo(0.313262, 6)
+  expect(await value(1, 0.2)).toBeCloseTo(-0.020072, 6)
+  expect(await value(1, 0.2, 'cdpo')).toBeCloseTo(0.513262, 6)
+  expect(await value(1, 0.4)).toBeCloseTo(-1.686738, 6)
+  expect(await value(1, 0.4, 'cdpo')).toBeCloseTo(0.713262, 6)
+  expect(await value(-1, 0.2)).toBeCloseTo(1.646595, 6)
+  expect(await value(-1, 0.4)).toBeCloseTo(3.313262, 6)
+  for (const epsilon of [0, 0.2, 0.4]) {
+    expect(await value(0, epsilon)).toBeCloseTo(Math.LN2, 12)
+    expect((1 - epsilon) * (await value(1, epsilon)) + epsilon * (await value(-1, epsilon))).toBeCloseTo(0.313262, 6)
+    expect((await value(2000, epsilon)) / 2000).toBeCloseTo(-epsilon / (1 - 2 * epsilon), 6)
+  }
+  for (const [epsilon, zeta] of [
+    [0, 0.268941],
+    [0.2, 0.602275],
+    [0.4, 2.268941],
+  ]) {
+    const [chosen, rejected] = await slopes('rdpo', [byMargin(1, 0.1)], { beta: 0.1, epsilon })
+    expect(chosen).toBeCloseTo(-0.1 * zeta, 6)
+    expect(rejected).toBeCloseTo(0.1 * zeta, 6)
+  }
+  // The gradient of cDPO changes its sign where the labels are met.
+  const met = Math.log(0.8 / 0.2)
+  expect((await slopes('cdpo', [byMargin(met, 0.1)], { beta: 0.1, epsilon: 0.2 }))[0]).toBeCloseTo(0, 7)
+})
+
+test('asft: the known values; λ = 0 is imitation; an upper bound of ORPO', async () => {
+  const row = pair([-1, -3], [0, 0], [2, 3])
+  expect(await loss('asft', [row], { lambda: 0 })).toBeCloseTo(0.5, 12)
+  expect(await loss('asft', [row], { lambda: 0.1 })).toBeCloseTo(0.595868, 6)
+  const align = ((await loss('asft', [row], { lambda: 0.1 })) - 0.5) / 0.1
+  expect(align).toBeCloseTo(0.958675, 5)
+  expect(await loss('orpo', [row], { lambda: 1, sftWeight: 0 })).toBeCloseTo(0.3203, 6)
+  expect(await loss('orpo', [row], { lambda: 0.1 })).toBeCloseTo(0.53203, 6)
+  const [p, q] = [Math.exp(-0.5), Math.exp(-1)]
+  expect(align - 0.3203).toBeCloseTo(-Math.log(p * (1 - q) + q * (1 - p)), 5)
+  const one = pair([-0.5, -1])
+  const asft = await slopes('asft', [one], { lambda: 0.1 })
+  expect(asft[0]).toBeCloseTo(-1.1, 6)
+  expect(asft[1]).toBeCloseTo(0.058198, 6)
+  const orpo = await slopes('orpo', [one], { lambda: 1, sftWeight: 0 })
+  expect(orpo[0]).toBeCloseTo(-0.696544, 6)
+  expect(orpo[1]).toBeCloseTo(0.43357, 6)
+  expect((await slopes('asft', [pair([-0.5, -80])], { lambda: 0.1 }))[1]).toBeCloseTo(0, 12)
+})
+
+test('sft: the mean over the weight of all learnt tokens, by rows and by tokens', async () => {
+  const rows: ReadRow[] = [
+    { answers: [[-1, -4]], values: { weight: [2] } },
+    { answers: [[-3]], values: { weight: [1] } },
+  ]
+  const { loss, cotangents } = await at('sft', rows)
+  expect(loss).toBeCloseTo((2 * 5 + 3) / 5, 12)
+  expect([...cotangents[0]].map((v) => v.toFixed(5))).toEqual(['-0.40000', '-0.40000', '-0.20000'])
+})
+
+test('f-divergences: α goes from the reverse to the forward KL; all agree to first order at the reference', async () => {
+  const rows = [pair([-2, -5], [-3, -4.5])]
+  const at = (divergence: string, divergenceAlpha = 0.5) => loss('dpo', rows, { divergence, divergenceAlpha })
+  expect(await at('alpha', 0)).toBe(await at('reverse-kl'))
+  expect(await at('alpha', 1)).toBe(await at('forward-kl'))
+  expect(await at('alpha', 1e-7)).toBeCloseTo(await at('reverse-kl'), 6)
+  // f′(u) by hand: u_w = e, u_l = e^−0.5.
+  const slope = { 'forward-kl': (u: number) => -1 / u, 'jensen-shannon': (u: number) => Math.log((2 * u) / (1 + u)) }
+  for (const [name, f] of Object.entries(slope)) {
+    const h = 0.1 * (f(Math.exp(1)) - f(Math.exp(-0.5)))
+    expect(await at(name)).toBeCloseTo(Math.log1p(Math.exp(-h)), 12)
+  }
+  expect(await at('alpha', 0.5)).toBeCloseTo(
+    Math.log1p(Math.exp(-0.1 * ((1 - Math.exp(-0.5)) / 0.5 - (1 - Math.exp(0.25)) / 0.5))),
+    12,
+  )
+})
+
+test('what is mixed in: CPO is DPO without a reference and imitation, label smoothing is cDPO, length is R-DPO', async () => {
+  const rows = [pair([-2, -5], [0, 0], [2, 4]), pair([-4, -3], [0, 0], [3, 1])]
+  const nll = (2 + 4) / 5
+  expect(await loss('cpo', rows)).toBeCloseTo((await loss('dpo', rows)) + nll, 12)
+  expect(await loss('dpo', rows, { sftWeight: 0.5 })).toBeCloseTo((await loss('dpo', rows)) + 0.5 * nll, 12)
+  expect(await loss('cdpo', rows, { epsilon: 0.2 })).toBe(await loss('dpo', rows, { labelSmoothing: 0.2 }))
+  const margins = rows.map((row, i) => ({ ...row, values: { margin: [[0.02, -0.02][i]].flatMap((m) => [m, m]) } }))
+  expect(await loss('length-dpo', rows)).toBeCloseTo(await loss('dpo', margins), 12)
+})
+
+test('dpop: DPO while the chosen answer is above the reference, penalised below it', async () => {
+  const above = [pair([-2, -5], [-3, -4])]
+  expect(await loss('dpop', above)).toBe(await loss('dpo', above, { beta: 0.3 }))
+  const below = [pair([-3, -9], [-2, -4])]
+  expect(await loss('dpop', below, { beta: 0.1, lambda: 5 })).toBeCloseTo(Math.log1p(Math.exp(-0.1 * (4 - 5))), 12)
+})
+
+test('sppo: hard wins by default, or the probability that comes with the pair', async () => {
+  const row = pair([-2, -5], [-3, -4])
+  expect(await loss('sppo', [row], { beta: 0.1 })).toBeCloseTo((1 - 5) ** 2 + (-1 + 5) ** 2, 12)
+  const even = { ...row, values: { probability: [0.5, 0.5] } }
+  expect(await loss('sppo', [even], { beta: 0.1 })).toBeCloseTo(2, 12)
+})

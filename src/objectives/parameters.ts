@@ -1,0 +1,29 @@
+import { z } from 'zod'
+
+const positive = z.number().positive()
+const atLeast0 = z.number().nonnegative()
+const below = (limit: number) => atLeast0.lt(limit)
+
+/** Every parameter of any objective: what it means, and which values it takes. The paper's symbol stands in brackets. */
+export const parameters = {
+  beta: { schema: atLeast0, about: 'scale of the rewards: the greater, the closer to the reference (β)' },
+  gamma: { schema: z.number(), about: 'margin by which the better answer shall win (γ)' },
+  labelSmoothing: { schema: below(0.5), about: 'share of pairs that is taken to be the wrong way round' },
+  epsilon: { schema: below(0.5), about: 'share of pairs that is the wrong way round (ε)' },
+  divergence: {
+    schema: z.enum(['reverse-kl', 'forward-kl', 'jensen-shannon', 'alpha']),
+    about: 'what holds the model to the reference',
+  },
+  divergenceAlpha: {
+    schema: z.number().min(0).max(1),
+    about: 'of the α-divergence: 0 is the reverse KL, 1 the forward KL',
+  },
+  averaged: { schema: z.boolean(), about: "an answer's log-prob is the mean over its tokens, not their sum" },
+  sftWeight: { schema: atLeast0, about: 'weight of the mean negative log-prob of the better answer' },
+  lambda: { schema: atLeast0, about: 'weight of the term beside the main one (λ)' },
+  lengthPenalty: { schema: atLeast0, about: 'reward that each token is taken to be worth by itself (α)' },
+  eta: { schema: atLeast0, about: 'weight of the imitation, as a multiple of β (η)' },
+  tau: { schema: positive, about: 'how fast the two parts of the loss give way to each other (τ)' },
+} as const satisfies Record<string, { schema: z.ZodType; about: string }>
+
+export type ParameterName = keyof typeof parameters

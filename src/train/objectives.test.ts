@@ -1,0 +1,36 @@
+/** Every objective trains the shipped model, on the rows that its own help shows. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { exampleRows } from '../data/index.ts'
+import { type ObjectiveId, objectives } from '../objectives/index.ts'
+import { type TrainEvent, train, trainConfig, trainKeys } from './index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'hone-objectives-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const ids = Object.keys(objectives) as ObjectiveId[]
+
+test.each(ids)('%s trains, resumes nothing, and reports finite figures', async (id) => {
+  const { form, needs } = objectives[id]
+  const steps: TrainEvent[] = []
+  const target = { model: 'tiny', data: exampleRows(form, needs), out: join(folder, id) }
+  const result = await train(id, { ...target, steps: 2, learningRate: 1e-4, threads: 1 } as never, {
+    onEvent: (event) => event.type === 'step' && steps.push(event),
+  })
+  expect(result).toMatchObject({ steps: 2, interrupted: false })
+  for (const event of steps) {
+    if (event.type !== 'step') continue
+    expect(event.gradNorm).toBeGreaterThan(0)
+    for (const value of [event.loss, ...Object.values(event.metrics)]) expect(value).toEqual(expect.any(Number))
+  }
+})
+
+test('no parameter takes the name of a key of every training', () => {
+  for (const id of ids) {
+    const clash = Object.keys(objectives[id].params).filter((name) => name in trainKeys || name === 'reference')
+    expect(clash).toEqual([])
+    expect('reference' in trainConfig(objectives[id]).shape).toBe(objectives[id].needs.includes('reference'))
+  }
+})
