@@ -15,6 +15,12 @@ constexpr int spins = 2000;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+int codeOf(const char* kernel) {
+  int code = 0;
+  while (std::strcmp(kernelTable()[(size_t)code].name, kernel) != 0) code++;
+  return code;
+}
+
 std::string plural(int64_t n, const char* what) { return std::to_string(n) + " " + what; }
 
 }  // namespace
@@ -87,10 +93,13 @@ void Executor::execute(Command& command) {
         if (!failure_ && command.number > cancelled_.load()) runKernel(command.call);
         return;
       case Command::replay:
-        for (const KernelCall& call : *command.program) {
+        for (size_t i = 0; i < command.program->size();) {
           if (failure_ || command.number <= cancelled_.load()) return;
-          running = call.opcode;
-          runKernel(call);
+          const KernelCall* calls = command.program->data() + i;
+          running = calls[0].opcode;
+          const int count = together(calls, command.program->size() - i);
+          runTogether(calls, count);
+          i += (size_t)count;
         }
         return;
       case Command::allocate: {
@@ -155,7 +164,8 @@ void Executor::execute(Command& command) {
   }
 }
 
-void Executor::runKernel(const KernelCall& call) {
+/** Finds a kernel's buffers and checks all that it was given; what was packed of a buffer that it writes is dropped. */
+Run Executor::prepare(const KernelCall& call) {
   const KernelSpec& spec = kernelTable()[(size_t)call.opcode];
   Run run;
   run.pool = &pool_;
@@ -174,6 +184,35 @@ void Executor::runKernel(const KernelCall& call) {
   checkArguments(call.opcode, run);
   for (size_t i = 0; i < count; i++)
     if (spec.buffers[i].written && run.slots[i]) dropPacks(*run.slots[i]);
+  return run;
+}
+
+/**
+ * How many calls from the first on are products of the same few rows with different weights, into different buffers: the
+ * query, key and value of a layer, or its gate and up. Done at once they wait for each other once.
+ */
+int Executor::together(const KernelCall* calls, size_t left) const {
+  static const int matmul = codeOf("matmul");
+  enum { a, b, y, bias, m, n, k, transA, transB, accumulate, alpha, precision, weight };
+  const KernelCall& first = calls[0];
+  if (first.opcode != matmul || first.args[m] < 1 || first.args[m] > fewRows || first.args[k] < 1) return 1;
+  int count = 0;
+  while (count < mostTogether && (size_t)count < left) {
+    const KernelCall& next = calls[count];
+    if (next.opcode != matmul || next.args[weight] != 1 || next.args[y] == first.args[a]) break;
+    bool fits = true;
+    for (int same : {a, m, k, transA, precision}) fits = fits && next.args[same] == first.args[same];
+    for (int i = 0; i < count; i++) fits = fits && next.args[y] != calls[i].args[y];
+    if (!fits) break;
+    count++;
+  }
+  return count > 1 ? count : 1;
+}
+
+void Executor::runTogether(const KernelCall* calls, int count) {
+  Run runs[mostTogether];
+  double elements = 0;
+  for (int i = 0; i < count; i++) runs[i] = prepare(calls[i]);
   struct Scratch {
     Executor& executor;
     ~Scratch() {
@@ -181,12 +220,21 @@ void Executor::runKernel(const KernelCall& call) {
       executor.scratch_.clear();
     }
   } scratch = {*this};
-  const bool timed = profile_.used + 2 <= profile_.room;
+  const bool timed = profile_.used + 2 * count <= profile_.room;
   const double begun = timed ? now() : 0;
-  kernels_.kernels[call.opcode](run);
+  if (count == 1) kernels_.kernels[calls[0].opcode](runs[0]);
+  else kernels_.matmulsTogether(runs, count);
   if (!timed) return;
-  profile_.times[profile_.used++] = begun;
-  profile_.times[profile_.used++] = now() - begun;
+  // Each is said to have taken its share of the columns.
+  const double seconds = now() - begun;
+  for (int i = 0; i < count; i++) elements += count == 1 ? 1 : runs[i].numbers[1];
+  double before = begun;
+  for (int i = 0; i < count; i++) {
+    const double own = count == 1 ? seconds : seconds * runs[i].numbers[1] / elements;
+    profile_.times[profile_.used++] = before;
+    profile_.times[profile_.used++] = own;
+    before += own;
+  }
 }
 
 void Executor::loadFile(const Command& command, Slot& slot) {
@@ -210,13 +258,12 @@ void Executor::loadFile(const Command& command, Slot& slot) {
     Slot& slot;
     ~Held() { memory.give(slot.data, slot.bytes); }
   } held = {memory_, part};
-  int copyCode = 0;
-  while (std::strcmp(kernelTable()[(size_t)copyCode].name, "copy") != 0) copyCode++;
+  static const int copy = codeOf("copy");
   for (int64_t at = 0; at < command.length; at += piece) {
     part.length = command.length - at < piece ? command.length - at : piece;
     file.read(command.fileOffset + at * (int64_t)from, (size_t)part.length * from, (char*)part.data);
     Run run = {{&part, &slot}, {(double)part.length, 0, (double)(command.offset + at)}, &pool_, this};
-    kernels_.kernels[copyCode](run);
+    kernels_.kernels[copy](run);
   }
 }
 

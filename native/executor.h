@@ -64,7 +64,11 @@ class Executor {
  private:
   void work();
   void execute(Command& command);
-  void runKernel(const KernelCall& call);
+  void runKernel(const KernelCall& call) { runTogether(&call, 1); }
+  /** Runs one kernel, or several `matmul` that `together` found. */
+  void runTogether(const KernelCall* calls, int count);
+  Run prepare(const KernelCall& call);
+  int together(const KernelCall* calls, size_t left) const;
   void loadFile(const Command& command, Slot& slot);
   Slot& slotOf(int64_t id, const char* what);
   void dropPacks(Slot& slot);

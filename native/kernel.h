@@ -82,6 +82,11 @@ struct Run {
 
 using Kernel = void (*)(const Run&);
 
+/** Rows up to which a product reads its weight more often than it computes: it is kept packed. */
+constexpr int fewRows = 64;
+/** Products that are done together. */
+constexpr int mostTogether = 4;
+
 /** Every kernel once, in the order of the table in src/tensor/kernels.ts. */
 #define HONE_KERNELS(X)                                                                                              \
   X(fill) X(copy) X(axpy) X(unary) X(unaryGrad) X(binary) X(sumRows) X(sumColumns) X(sumSquares) X(gatherRows)       \
@@ -98,6 +103,9 @@ constexpr int kernelCount = 0 HONE_KERNELS(HONE_COUNT);
 struct KernelSet {
   const char* isa;
   Kernel kernels[kernelCount];
+  /** At most mostTogether runs of `matmul` that share their a, of at most fewRows rows, and whose b are weights. */
+  void (*matmulsTogether)(const Run* runs, int count);
 };
+
 
 }  // namespace hone

@@ -10,5 +10,7 @@ namespace kernels {
 HONE_KERNELS(HONE_DECLARE)
 }
 #undef HONE_DECLARE
+/** `matmul` of the same few rows with several weights, which waits for the other threads once. */
+void matmulsTogether(const Run* runs, int count);
 }  // namespace HONE_ISA
 }  // namespace hone

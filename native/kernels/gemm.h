@@ -223,9 +223,6 @@ static Panels keptPanels(const Run& run, Slot* slot, const Operand& b, int64_t n
   return panels;
 }
 
-/** Rows up to which a product reads its weight more often than it computes: from there on a kept pack is not made. */
-constexpr int64_t keepRows = 64;
-
 /**
  * The product. `weight` is the slot that holds b where it may be kept packed, else null.
  * Scratch is bounded: A in slices of 32 MB, B of 64 MB. `kc` is the length of k's blocks; only a product that no forward
@@ -236,7 +233,7 @@ static void multiply(const Run& run, const Operand& a, const Operand& b, int64_t
   if (m == 0 || n == 0) return;
   const Format format = passingFormat(bf16);
   Panels kept = {nullptr, format, 0, 0};
-  if (weight && k > 0) kept = keptPanels(run, weight, b, n, k, bf16, m <= keepRows);
+  if (weight && k > 0) kept = keptPanels(run, weight, b, n, k, bf16, m <= fewRows);
   const int64_t perRow = most(1, panelBytes(format, k));
   const int64_t mSlice = most(MR, least(roundUp(m, MR), (32 << 20) / perRow / MR * MR));
   const int64_t nSlice = kept.data ? roundUp(n, NR) : most(NR, least(roundUp(n, NR), (64 << 20) / perRow / NR * NR));

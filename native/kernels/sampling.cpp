@@ -121,6 +121,22 @@ int64_t survivors(Ranked& r, int64_t topK, float topP, float minP, double total)
   return kept;
 }
 
+HONE_INLINE int64_t roomLeft(int64_t n) { return most(0, least(W, n)); }
+
+/** The first of the logits that equal `top`, their maximum; where that is not finite, what comparing one by one finds. */
+int32_t firstLargest(const float* z, int64_t vocab, float top) {
+  for (int64_t v = 0; v < vocab; v += 4 * W) {
+    I found = I{};
+    for (int64_t i = 0; i < 4 * W; i += W) found |= get(z + v + i, roomLeft(vocab - v - i)) == top;
+    for (int64_t i = v; anyLane(found) && i < least(vocab, v + 4 * W); i++)
+      if (z[i] == top) return (int32_t)i;
+  }
+  int64_t first = 0;
+  for (int64_t v = 1; v < vocab; v++)
+    if (z[v] > z[first]) first = v;
+  return (int32_t)first;
+}
+
 struct Draw {
   int32_t token;
   float drawn;
@@ -175,8 +191,7 @@ void kernels::sampleTokens(const Run& run) {
     Draw chosen = {0, 0};
     // Beside temperature 0, a row whose largest logit is not finite has no distribution to draw from.
     if (settings[4 * r] == 0 || !(sum.most - sum.most == 0)) {
-      for (int64_t v = 1; v < vocab; v++)
-        if (z[v] > z[chosen.token]) chosen.token = (int32_t)v;
+      chosen.token = firstLargest(z, vocab, sum.most);
     } else {
       uint32_t words[4] = {(uint32_t)keys[4 * r], (uint32_t)keys[4 * r + 1], (uint32_t)keys[4 * r + 2], (uint32_t)keys[4 * r + 3]};
       philox(key, words);

@@ -9,5 +9,5 @@
 namespace hone {
 #define HONE_ENTRY(name) &HONE_ISA::kernels::name,
 extern const KernelSet HONE_SET(HONE_ISA);
-const KernelSet HONE_SET(HONE_ISA) = {HONE_NAME(HONE_ISA), {HONE_KERNELS(HONE_ENTRY)}};
+const KernelSet HONE_SET(HONE_ISA) = {HONE_NAME(HONE_ISA), {HONE_KERNELS(HONE_ENTRY)}, &HONE_ISA::matmulsTogether};
 }  // namespace hone

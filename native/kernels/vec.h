@@ -157,6 +157,17 @@ HONE_INLINE float maxLanes(F v) {
   return acrossLanes(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
+/** Whether a lane of a comparison holds. */
+HONE_INLINE bool anyLane(I v) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask((__m512i)v, (__m512i)v) != 0;
+#elif defined(__AVX2__)
+  return !_mm256_testz_si256((__m256i)v, (__m256i)v);
+#else
+  return (v[0] | v[1] | v[2] | v[3]) != 0;
+#endif
+}
+
 /** 0, 1, 2, … */
 HONE_INLINE I laneNumbers() {
   I v;
