@@ -6,9 +6,10 @@ namespace {
 /** Looks for work this often before going to sleep: some tens of microseconds, the gap between two kernels. */
 constexpr int spins = 2000;
 constexpr uint64_t low = 0xffffffffu;
+constexpr uint64_t stretchOf(uint64_t from, uint64_t to) { return from << 32 | to; }
 }  // namespace
 
-Pool::Pool(int threads) {
+Pool::Pool(int threads) : threads_(threads), stretches_(new Stretch[(size_t)threads]) {
   for (int i = 1; i < threads; i++) workers_.emplace_back([this, i] { work(i); });
 }
 
@@ -22,12 +23,27 @@ Pool::~Pool() {
 }
 
 bool Pool::takeOne(int worker) {
-  uint64_t seen = ticket_.load(std::memory_order_acquire);
-  while (seen & low) {
-    if (!ticket_.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel)) continue;
-    if (!abandoned_) task_(context_, count_ - (int64_t)(seen & low), worker);
-    unfinished_.fetch_sub(1, std::memory_order_release);
-    return true;
+  // Its own stretch from the front, then the others' from the back: neighbours in memory stay with one thread.
+  for (int i = 0; i < threads(); i++) {
+    std::atomic<uint64_t>& tasks = stretches_[(size_t)((worker + i) % threads())].tasks;
+    uint64_t seen = tasks.load(std::memory_order_acquire);
+    for (;;) {
+      const uint64_t from = seen >> 32, to = seen & low;
+      if (from >= to) break;
+      const uint64_t left = i == 0 ? stretchOf(from + 1, to) : stretchOf(from, to - 1);
+      if (!tasks.compare_exchange_weak(seen, left, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      if (!abandoned_) task_(context_, (int64_t)(i == 0 ? from : to - 1), worker);
+      unfinished_.fetch_sub(1, std::memory_order_release);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Pool::tasksLeft() const {
+  for (int i = 0; i < threads(); i++) {
+    const uint64_t tasks = stretches_[(size_t)i].tasks.load(std::memory_order_relaxed);
+    if (tasks >> 32 < (tasks & low)) return true;
   }
   return false;
 }
@@ -44,14 +60,14 @@ void Pool::work(int worker) {
     }
     std::unique_lock<std::mutex> lock(mutex_);
     sleeping_.fetch_add(1);
-    wake_.wait(lock, [this] { return (ticket_.load() & low) || stopping_; });
+    wake_.wait(lock, [this] { return tasksLeft() || stopping_; });
     sleeping_.fetch_sub(1);
     idle = 0;
   }
 }
 
 void Pool::run(int64_t tasks, void (*task)(void*, int64_t, int), void* context) {
-  // The counter has 32 bits; longer jobs, which no kernel makes today, go in parts.
+  // The counters have 32 bits; longer jobs, which no kernel makes today, go in parts.
   const int64_t part = 1 << 30;
   if (tasks > part) {
     struct Shifted {
@@ -67,10 +83,9 @@ void Pool::run(int64_t tasks, void (*task)(void*, int64_t, int), void* context) 
   }
   task_ = task;
   context_ = context;
-  count_ = tasks;
   unfinished_.store(tasks, std::memory_order_relaxed);
-  const uint64_t job = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
-  ticket_.store(job << 32 | (uint64_t)tasks);
+  for (int64_t i = 0; i < threads(); i++)
+    stretches_[(size_t)i].tasks.store(stretchOf((uint64_t)(i * tasks / threads()), (uint64_t)((i + 1) * tasks / threads())));
   if (sleeping_.load() > 0) {
     { std::lock_guard<std::mutex> lock(mutex_); }
     wake_.notify_all();

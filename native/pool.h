@@ -1,9 +1,10 @@
-// The threads of one backend. Tasks are handed out one by one as threads become free: static shares collapse when
-// another process takes a core.
+// The threads of one backend. Each begins with its own stretch of the tasks, whose memory lies together, and then takes
+// tasks one by one from the ends of the others': static shares alone collapse when another process takes a core.
 #pragma once
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -17,23 +18,30 @@ class Pool {
   /** `threads` counts the caller of `run`, which works too. */
   explicit Pool(int threads);
   ~Pool();
-  int threads() const { return (int)workers_.size() + 1; }
+  int threads() const { return threads_; }
   /** Returns when all tasks are done. Only one thread, always the same, may call it. */
   void run(int64_t tasks, void (*task)(void*, int64_t, int), void* context);
   /** From now on tasks are taken but not carried out: results no longer matter, and the end should come soon. */
   void abandon() { abandoned_ = true; }
 
  private:
+  /**
+   * Tasks [high half, low half) that nobody has taken yet. Whoever shortens a stretch owns the task that it cut off: the
+   * job cannot end, nor be replaced, before that is done, so a thread that wakes late does no harm.
+   */
+  struct alignas(64) Stretch {
+    std::atomic<uint64_t> tasks{0};
+  };
+
   bool takeOne(int worker);
+  bool tasksLeft() const;
   void work(int worker);
 
-  // High half: number of the job. Low half: tasks not yet taken. Whoever lowers the low half owns a task of that very
-  // job, which therefore cannot end, nor be replaced, before the task is done: a thread that wakes late does no harm.
-  std::atomic<uint64_t> ticket_{0};
+  const int threads_;
+  std::unique_ptr<Stretch[]> stretches_;  // one a thread
   std::atomic<int64_t> unfinished_{0};
   std::atomic<int> sleeping_{0};
   std::atomic<bool> stopping_{false}, abandoned_{false};
-  int64_t count_ = 0;
   void (*task_)(void*, int64_t, int) = nullptr;
   void* context_ = nullptr;
   std::mutex mutex_;

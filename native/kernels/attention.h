@@ -158,7 +158,7 @@ template <class Words>
 HONE_INLINE void scoreRows(const AttentionShape& s, const float* panel, const float* across, int64_t rows, int64_t keys,
                            float* scores) {
   for (int64_t j = 0; j < keys; j += NR)
-    anyTile<typename Words::Step>(1, wordsOf<Words>(s.width), panel, MR, across + j, blockKeys, 0, {scores + j, blockKeys, rows, NR, 1, false, nullptr});
+    anyTile<typename Words::Step>(wordsOf<Words>(s.width), panel, MR, across + j, blockKeys, {scores + j, blockKeys, rows, NR, 1, false, nullptr});
 }
 
 /** c[i, :] += Σ_k a[k, i] · b[k, :] for `rows` ≤ MR of i, over the padded width; k in words. */
@@ -166,7 +166,7 @@ template <class Words>
 HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t steps, const float* a, int64_t aStep,
                             const float* b, float* c) {
   for (int64_t e = 0; e < s.padded; e += NR)
-    anyTile<typename Words::Step>(1, steps, a, aStep, b + e, s.padded, 0, {c + e, s.padded, rows, NR, 1, true, nullptr});
+    anyTile<typename Words::Step>(steps, a, aStep, b + e, s.padded, {c + e, s.padded, rows, NR, 1, true, nullptr});
 }
 
 /** The scaled and capped score; `slope` gets the cap's derivative. */

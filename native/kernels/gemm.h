@@ -12,16 +12,18 @@ constexpr int64_t KC = 512;
 /** Blocks of like length for a k that runs over rows of the batch, as gradients of weights have it: no short last one. */
 HONE_INLINE int64_t evenBlocks(int64_t k) { return roundUp(ceilDivide(k, most(1, (k + KC / 2) / KC)), 2); }
 
-/** A packed operand: for each block of k all panels, one after another. */
+/** A packed operand. For each block of k all panels, one after another; or, where they stand alone, each panel for all of k. */
 struct Panels {
   const char* data;
   Format format;
   int64_t outer, k;
   int64_t kc = KC;  // even
+  bool alone = false;
 };
 
 template <int Width>
 HONE_INLINE const char* panelAt(const Panels& p, int64_t k0, int64_t panel) {
+  if (p.alone) return p.data + panel * Width * panelBytes(p.format, p.k) + panelBytes(p.format, k0) * Width;
   const int64_t kc = least(p.kc, p.k - k0), rows = roundUp(p.outer, Width);
   return p.data + panelBytes(p.format, k0) * rows + panel * Width * panelBytes(p.format, kc);
 }
@@ -68,29 +70,20 @@ static void stripeAs(const char* a, const Panels& b, int64_t k0, int64_t i0, int
                      const Output& out) {
   const int64_t kc = most(0, least(b.kc, b.k - k0)), steps = b.format == Format::pairs ? (kc + 1) / 2 : kc;
   const bool last = k0 + b.kc >= b.k;
-  const int64_t panelStep = NR * steps;
-  /** The tile at (i, j); returns its width. */
   const auto at = [&](int64_t i, int64_t j) {
     const int64_t rows = least(MR, i1 - i);
-    int panels = i1 - i0 <= 2 ? panelsFor(rows) : 1;
-    if (j + panels * NR > roundUp(j1, NR)) panels = 1;
-    const int64_t width = panels * NR;
-    Target target = {out.c + i * out.ld + j, out.ld,    rows, least(width, j1 - j), out.alpha,
-                     out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
-    anyTile<Step>(panels, steps, (const float*)a + (i - i0) * steps, MR, panelAt<NR>(b, k0, j / NR), NR, panelStep, target);
-    return width;
+    const Target target = {out.c + i * out.ld + j, out.ld,    rows, least(NR, j1 - j), out.alpha,
+                           out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
+    anyTile<Step>(steps, (const float*)a + (i - i0) * steps, MR, panelAt<NR>(b, k0, j / NR), NR, target);
   };
   if (kc <= shortBlock) {
     // Little is computed for each element of C: it is walked along its rows, as memory likes it.
     for (int64_t i = i0; i < i1; i += MR)
-      for (int64_t j = j0; j < j1;) j += at(i, j);
+      for (int64_t j = j0; j < j1; j += NR) at(i, j);
     return;
   }
-  for (int64_t j = j0; j < j1;) {
-    int64_t width = NR;
-    for (int64_t i = i0; i < i1; i += MR) width = at(i, j);
-    j += width;
-  }
+  for (int64_t j = j0; j < j1; j += NR)
+    for (int64_t i = i0; i < i1; i += MR) at(i, j);
 }
 
 static void stripe(const char* a, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
@@ -132,10 +125,10 @@ struct Blocks {
   HONE_MEMBER Blocks(const Run& run, const Panels& a, const Panels& b, int64_t m, int64_t n, const Output& out)
       : a(&a), b(&b), m(m), n(n), out(out) {
     // Sixteen a thread: the one that ends last then ends soon after the others.
-    const int64_t wanted = 16 * run.threads();
+    const int64_t wanted = 16 * run.threads(), narrow = m <= 2 * MR ? NR : 4 * NR;
     auto tasks = [&] { return ceilDivide(m, rows) * ceilDivide(n, columns); };
-    while (run.threads() > 1 && tasks() < wanted && (rows > 2 * MR || columns > 4 * NR)) {
-      if (columns > 4 * NR && (columns >= 2 * rows || rows <= 2 * MR || m <= MR)) columns /= 2;
+    while (run.threads() > 1 && tasks() < wanted && (rows > 2 * MR || columns > narrow)) {
+      if (columns > narrow && (columns >= 2 * rows || rows <= 2 * MR || m <= 2 * MR)) columns /= 2;
       else if (rows > 2 * MR) rows = rows / 2 / MR * MR;
       else break;
     }
@@ -212,7 +205,8 @@ static void packAll(const Run& run, const Panels& p, const Operand& x) {
 /** The kept pack of the weight in `slot`, made if `make` and it is not there; data is null otherwise. */
 static Panels keptPanels(const Run& run, Slot* slot, const Operand& b, int64_t n, int64_t k, bool bf16, bool make) {
   Pack& kept = slot->packs[(b.outerContiguous ? 0 : 2) + (bf16 ? 1 : 0)];
-  Panels panels = {(const char*)kept.data, keptFormat(bf16, b.dtype), n, k};
+  // One row streams each panel once: in one piece.
+  Panels panels = {(const char*)kept.data, keptFormat(bf16, b.dtype), n, k, KC, true};
   if (kept.data && kept.n == n && kept.k == k) return panels;
   if (!make) return {nullptr, panels.format, n, k};
   makePack(*run.executor, kept, (size_t)panelsBytes<NR>(panels.format, n, k));

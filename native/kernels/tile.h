@@ -46,12 +46,12 @@ struct Target {
 };
 
 /**
- * C[0 … M, 0 … V · W] over `steps` of k. A element (i, k) lies at a[k · aStep + i]; panel p of B, two vectors wide, at
- * b + p · panelStep, its step k at k · bStep. With one vector the second half of the panel is left out.
+ * C[0 … M, 0 … V · W] over `steps` of k. A element (i, k) lies at a[k · aStep + i]; B, two vectors wide, at
+ * b, its step k at k · bStep. With one vector the second half of the panel is left out.
  */
 template <int M, int V, class Step>
 HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typename Step::B* b, int64_t bStep,
-                      int64_t panelStep, const Target& out) {
+                      const Target& out) {
   F c[M][V];
 #pragma GCC unroll 16
   for (int i = 0; i < M; i++)
@@ -60,10 +60,10 @@ HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typena
   for (int64_t k = 0; k < steps; k++) {
     F v[V];
 #pragma GCC unroll 16
-    for (int j = 0; j < V; j++) v[j] = Step::load(b + (j / 2) * panelStep + (j % 2) * W);
-    // Tiles of few rows are as fast as memory, and each of their panels is a stream of its own.
+    for (int j = 0; j < V; j++) v[j] = Step::load(b + j * W);
+    // Tiles of few rows are as fast as memory: they look further ahead.
 #pragma GCC unroll 16
-    for (int j = 0; j < V; j++) __builtin_prefetch(b + (V > 2 ? 24 : 8) * bStep + (j / 2) * panelStep + (j % 2) * W);
+    for (int j = 0; j < V; j++) __builtin_prefetch(b + (M < 4 ? 24 : 8) * bStep + j * W);
 #pragma GCC unroll 16
     for (int i = 0; i < M; i++) {
       F x = splat(a[i]);
@@ -92,27 +92,22 @@ HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typena
 
 template <int M, int V, class Step>
 static __attribute__((noinline)) void tileCall(int64_t steps, const float* a, int64_t aStep, const void* b,
-                                               int64_t bStep, int64_t panelStep, const Target& out) {
-  tile<M, V, Step>(steps, a, aStep, (const typename Step::B*)b, bStep, panelStep, out);
+                                               int64_t bStep, const Target& out) {
+  tile<M, V, Step>(steps, a, aStep, (const typename Step::B*)b, bStep, out);
 }
-
-/** Panels that a tile of few rows takes at once, to have enough independent chains. */
-HONE_INLINE int panelsFor(int64_t rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 
 /** Picks the smallest tile that holds out.rows ≤ MR rows; A must be readable (zeros) up to MR rows. */
 template <class Step>
-static void anyTile(int panels, int64_t steps, const float* a, int64_t aStep, const void* b, int64_t bStep,
-                    int64_t panelStep, const Target& out) {
+static void anyTile(int64_t steps, const float* a, int64_t aStep, const void* b, int64_t bStep,
+                    const Target& out) {
   const int64_t h = out.rows;
-  if (panels == 4) return tileCall<1, 8, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (panels == 2) return tileCall<2, 4, Step>(steps, a, aStep, b, bStep, panelStep, out);
   // As many columns as one vector holds: low-rank products.
-  if (out.columns <= W && h > 8) return tileCall<MR, 1, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (h == 1) return tileCall<1, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (h == 2) return tileCall<2, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (h <= 4) return tileCall<4, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  if (MR > 8 && h <= 8) return tileCall<MR < 8 ? MR : 8, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
-  return tileCall<MR, 2, Step>(steps, a, aStep, b, bStep, panelStep, out);
+  if (out.columns <= W && h > 8) return tileCall<MR, 1, Step>(steps, a, aStep, b, bStep, out);
+  if (h == 1) return tileCall<1, 2, Step>(steps, a, aStep, b, bStep, out);
+  if (h == 2) return tileCall<2, 2, Step>(steps, a, aStep, b, bStep, out);
+  if (h <= 4) return tileCall<4, 2, Step>(steps, a, aStep, b, bStep, out);
+  if (MR > 8 && h <= 8) return tileCall<MR < 8 ? MR : 8, 2, Step>(steps, a, aStep, b, bStep, out);
+  return tileCall<MR, 2, Step>(steps, a, aStep, b, bStep, out);
 }
 
 }  // namespace HONE_ISA
