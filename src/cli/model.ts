@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.ts'
 /** The keys of every verb that opens a model. */
 export const modelKeys = {
   model: z.string().describe('a folder, a hub id owner/name, or tiny'),
-  template: z.string().optional().describe("'chatml', or a Jinja file; the model's own unless given"),
+  template: z.string().optional().describe("'chatml', 'openchat' or a Jinja file; the model's own unless given"),
   seed: z.int().nonnegative().default(0).describe('of everything that is drawn'),
   precision: z.enum(['f32', 'bf16']).default('f32').describe('of matrix products; sums are f32'),
   threads: z.int().positive().nullable().default(null).describe('of the kernels; all cores unless given'),

@@ -19,6 +19,7 @@ const verbs: readonly VerbEntry[] = [
   entry('score', 'log-probs of given texts, token by token', () => import('./score.ts')),
   entry('eval', 'measure a model on tasks, with intervals', () => import('./eval.ts')),
   entry('data inspect', 'show rows as the model reads them: tokens, loss, lengths', () => import('./data-inspect.ts')),
+  entry('data convert', 'turn answers of one form into another: pairs, rankings, …', () => import('./data-convert.ts')),
   entry('export', 'write a model for other tools: hf, gguf or peft', () => import('./export.ts')),
   entry('merge-adapter', 'fold an adapter into its base model', () => import('./merge-adapter.ts')),
   entry('runs', 'list runs', () => import('./runs.ts')),
@@ -30,7 +31,7 @@ const verbs: readonly VerbEntry[] = [
 /** What stands above a group of verbs in the help. */
 export const groups: Readonly<Record<string, string>> = {
   train: 'tune a model by one of the objectives: sft, dpo, …',
-  data: 'look at data',
+  data: 'look at data, and convert it',
 }
 
 /** The verbs, with one for each objective where the line asks for a training: only then are the objectives loaded. */

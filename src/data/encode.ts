@@ -3,8 +3,9 @@
 import { HoneError } from '../base/index.ts'
 import type { Form, RowInput, SegmentInput } from '../batch/index.ts'
 import type { ChatTemplate, Tokenizer } from '../text/index.ts'
+import { asDemonstration, conditionOf, requireNeeds, withShortPrompt } from './beside.ts'
 import { type LengthPolicy, shorten, type TokenPaths } from './length.ts'
-import { atRow, type Row, type RowSource, rowError, type TokensRow } from './row.ts'
+import { atRow, type PreferenceRow, type Row, type RowSource, type TokensRow } from './row.ts'
 import { answerName, requireKind, rowSpans, type Span, type SpanTree } from './spans.ts'
 
 export interface EncodeContext {
@@ -68,21 +69,26 @@ export interface EncodedRow {
  */
 export function encodeRow(row: Row, context: EncodeContext, id = 0): EncodedRow | null {
   return atRow(row.source, () => {
-    requireKind(row, context.form ?? 'demonstrations')
+    const { form = 'demonstrations', needs = [] } = context
+    requireKind(row, form, needs)
+    const isLabelled = row.kind === 'unpaired' && form === 'demonstrations'
+    const read = isLabelled ? asDemonstration(row) : row
+    const variables = { ...context.variables, ...(isLabelled && conditionOf(row, context.template)) }
     const { paths, bordersChanged } =
-      row.kind === 'tokens'
-        ? { paths: givenPaths(row), bordersChanged: false }
-        : tokenise(rowSpans(row, context.template, context.variables), context)
+      read.kind === 'tokens'
+        ? { paths: givenPaths(read), bordersChanged: false }
+        : tokenise(rowSpans(read, context.template, variables), context)
     requireIds(paths, context)
     const fitted = shorten(paths, context.maxLength, context.lengthPolicy ?? 'error', context.tokenizer.bos)
     if (!fitted) return null
     const encoded = build(fitted.paths, row, id)
     requireLoss(encoded.input.segments, row, fitted.truncated)
     const values = { ...row.values, ...(row.kind === 'unpaired' && { label: [Number(row.label)] }) }
-    requireValues(values, context.needs ?? [])
+    requireNeeds(row, values, needs)
+    const short = row.kind === 'preference' && needs.includes('shortPrompt') ? shortened(row, encoded, context) : {}
     return {
       ...encoded,
-      ...(Object.keys(values).length > 0 && { input: { ...encoded.input, values } }),
+      input: { ...encoded.input, ...short, ...(Object.keys(values).length > 0 && { values }) },
       names: fitted.paths.answers.map((_, place) => answerName(row, place)),
       truncated: fitted.truncated,
       bordersChanged,
@@ -90,6 +96,13 @@ export function encodeRow(row: Row, context: EncodeContext, id = 0): EncodedRow 
       ...(row.kind === 'tokens' && row.logprobs && { logprobs: row.logprobs.slice(0, encoded.tokens) }),
     }
   })
+}
+
+/** A pair's segments, and those of the reference: the same answers after its own, shorter prompt. */
+function shortened(row: PreferenceRow, { input }: { input: RowInput }, context: EncodeContext) {
+  const short = { ...row, prompt: row.shortPrompt } as PreferenceRow
+  const { paths } = tokenise(rowSpans(short, context.template, context.variables), context)
+  return withShortPrompt(input.segments, paths.prompt, context.maxLength)
 }
 
 const givenPaths = (row: TokensRow): TokenPaths => ({ prompt: [], answers: [{ tokens: row.tokens, loss: row.loss }] })
@@ -191,19 +204,6 @@ export function learntTokens({ loss }: SegmentInput): number {
   let count = 0
   for (let i = 0; i < (loss?.length ?? 0); i++) if (loss?.[i]) count++
   return count
-}
-
-/** Numbers that an objective reads, and how a row brings them. */
-const VALUES: Record<string, string> = {
-  baseline: 'the mean log-prob of the answer under aligned models, which `hone score` gives',
-  score: 'a number for each answer: "score", or "scores" beside "responses"',
-}
-
-function requireValues(values: Record<string, number[]>, needs: readonly string[]): void {
-  for (const name of needs) {
-    if (VALUES[name] === undefined || values[name]) continue
-    throw rowError(`the row has no "${name}", which this objective needs`, VALUES[name])
-  }
 }
 
 function requireLoss(segments: SegmentInput[], row: Row, truncated: boolean): void {

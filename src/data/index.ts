@@ -20,6 +20,7 @@ export {
 } from './inspect.ts'
 export type { LengthPolicy } from './length.ts'
 export type { Order } from './order.ts'
+export { type Reshaped, type ReshapeOptions, reshape } from './reshape.ts'
 export type {
   ChatRow,
   CompletionRow,

@@ -57,8 +57,9 @@ const NAMES: Record<Row['kind'], string> = {
 }
 
 /** Throws `E_ROW_FORMAT` for a row that an objective of this form cannot learn from. */
-export function requireKind(row: Row, form: Form): void {
-  const { kinds, words, help } = EXPECTED[form]
+export function requireKind(row: Row, form: Form, needs: readonly string[] = []): void {
+  const isLabelled = form === 'demonstrations' && needs.includes('label')
+  const { kinds, words, help } = EXPECTED[isLabelled ? 'unpaired' : form]
   if (!kinds.includes(row.kind)) throw rowError(`the row is ${NAMES[row.kind]}, expected ${words}`, help)
 }
 

@@ -6,7 +6,7 @@ import { random } from '../base/index.ts'
 import { packTree, type RowInput, type TokenTree } from '../batch/index.ts'
 import type { Completion } from '../generate/index.ts'
 import { initModel } from '../models/index.ts'
-import { dpo, type Objective, objective, sft, tokenMean } from '../objectives/index.ts'
+import { dpo, type Objective, objective, objectives, sft, tokenMean } from '../objectives/index.ts'
 import { type Backend, mul, neg, openBackend, openReferenceBackend, scale, sub, sum } from '../tensor/index.ts'
 import { type Engine, openLocalEngine } from './index.ts'
 
@@ -111,6 +111,8 @@ describe.each(Object.keys(backends))('on the %s backend', (name) => {
     ['sft', sft as unknown as Objective, rows],
     ['dpo', dpo as unknown as Objective, [0, 1, 2, 3].map(pair)],
     ['a batch-scoped objective', spread, rows],
+    ['aot', objectives.aot, [0, 1, 2, 3].map(pair)],
+    ['kto', objectives.kto, [0, 1, 2, 3].map((id) => ({ ...pair(id), values: { label: [id % 2] } }))],
   ])('%s: the gradient of micro-batches is that of the big batch', async (_, how, inputs) => {
     const splits = [[inputs], [inputs.slice(0, 1), inputs.slice(1, 3), inputs.slice(3)], inputs.map((one) => [one])]
     const found: { loss: number; flat: number[] }[] = []

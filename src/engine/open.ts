@@ -9,6 +9,7 @@ import {
   chatTemplate,
   loadChatTemplate,
   loadTokenizer,
+  OPENCHAT_TEMPLATE,
   type Tokenizer,
 } from '../text/index.ts'
 import { type LocalEngineOptions, openLocalEngine } from './local.ts'
@@ -22,7 +23,7 @@ export interface OpenOptions extends Omit<LocalEngineOptions, 'tokenizer'> {
   train?: 'none' | 'full' | 'adapter'
   /** Attach a fresh adapter of this shape, where the folder holds none. */
   lora?: LoraConfig
-  /** 'chatml' or the path of a Jinja file, instead of the model's own chat template. */
+  /** 'chatml', 'openchat' or the path of a Jinja file, instead of the model's own chat template. */
   template?: string
   /** Seed of a fresh adapter. */
   seed?: number
@@ -137,6 +138,7 @@ async function openTemplate(
     ...(eos !== null && { eos_token: tokenOf(eos) }),
   }
   if (given === 'chatml') return chatTemplate(CHATML_TEMPLATE, { tokens, stopTokens: ['<|im_end|>'] })
+  if (given === 'openchat') return chatTemplate(OPENCHAT_TEMPLATE, { tokens })
   if (given !== undefined) return chatTemplate(await platform().readText(given), { tokens })
   for (const folder of folders) {
     const found = await loadChatTemplate(folder)

@@ -46,8 +46,6 @@ export async function evaluateObjective<P extends Params>(
   const value = await objective.evaluate(makeViews(scope, parts, leaf, batch, state), params)
   const metrics: Record<string, number> = {}
   for (const [name, tensor] of Object.entries(value.metrics ?? {})) metrics[name] = await tensor.item()
-  const after: Record<string, number> = {}
-  for (const [name, tensor] of Object.entries(value.state ?? {})) after[name] = await tensor.item()
   const loss = await value.loss.item()
   scope.backward(value.loss)
   const gradient = await scope.gradient(leaf)
@@ -57,5 +55,5 @@ export async function evaluateObjective<P extends Params>(
     cotangents.push(Float32Array.from(gradient.subarray(start, start + size)))
     start += size
   }
-  return { loss, metrics, cotangents, ...(value.state && { state: after }) }
+  return { loss, metrics, cotangents, ...(value.state && { state: value.state }) }
 }

@@ -162,3 +162,129 @@ test('sppo: hard wins by default, or the probability that comes with the pair', 
   const even = { ...row, values: { probability: [0.5, 0.5] } }
   expect(await loss('sppo', [even], { beta: 0.1 })).toBeCloseTo(2, 12)
 })
+
+test('tpo: the known values; with the gold answer as chosen it is CPO; β = 0 is imitation', async () => {
+  const triple = (policy: number[], gold: number[]): ReadRow => ({ answers: [[policy[0]], [policy[1]], gold] })
+  const row = triple([-10, -14], [-1, -2])
+  expect(await loss('tpo', [row], { beta: 0.2, sftWeight: 0 })).toBeCloseTo(0.371101, 6)
+  expect(await loss('tpo', [row], { beta: 0.2, sftWeight: 0.9 })).toBeCloseTo(1.721101, 6)
+  expect(await loss('tpo', [row], { beta: 0, sftWeight: 0.9 })).toBeCloseTo(Math.LN2 + 0.9 * 1.5, 12)
+  const same = triple([-3, -5], [-3])
+  const cpo = { answers: same.answers.slice(0, 2) }
+  const both = { beta: 0.2, sftWeight: 0.9 }
+  expect(await loss('tpo', [same], both)).toBeCloseTo(await loss('cpo', [cpo], both), 12)
+  expect(await loss('tpo', [row], { comparison: 'hinge', sftWeight: 0 })).toBeCloseTo(1 - 0.2 * 4, 12)
+  const long: ReadRow = { answers: [[-2, -2], [-3, -3, -3], [-1]] }
+  expect(await loss('tpo', [long], { averaged: true, gamma: 0.5, sftWeight: 0 })).toBeCloseTo(
+    await loss('simpo', [{ answers: long.answers.slice(0, 2) }], { beta: 0.2, gamma: 0.5 }),
+    12,
+  )
+})
+
+test('poft: the known values; the gradient is that of SFT, weighted; γ is a shift of the scores', async () => {
+  const row = (p: number, s: number): ReadRow => ({ answers: [[p - 0.3, p + 0.3]], values: { baseline: [s] } })
+  const first = await at('poft', [row(-1.2, -0.9)])
+  expect(first.loss).toBeCloseTo(0.854355, 6)
+  expect(first.metrics['rowWeight']).toBeCloseTo(0.574443, 6)
+  expect([...first.cotangents[0]].map((v) => v.toFixed(5))).toEqual(['-0.28722', '-0.28722'])
+  const second = await at('poft', [row(-0.5, -0.9)])
+  expect(second.loss).toBeCloseTo(0.513015, 6)
+  expect(second.metrics['rowWeight']).toBeCloseTo(0.401312, 6)
+  expect(await loss('poft', [row(-1.2, -0.9)], { beta: 2, gamma: -0.4 })).toBeCloseTo(
+    await loss('poft', [row(-1.2, -0.7)], { beta: 2 }),
+    12,
+  )
+  await expect(at('poft', [{ answers: [[-1]] }])).rejects.toMatchObject({ code: 'E_DATA' })
+})
+
+test('openchat-crlft: the known value; equal weights are SFT; only their ratio matters; 0 leaves experts alone', async () => {
+  const rows: ReadRow[] = [
+    { answers: [[-1]], values: { label: [1] } },
+    { answers: [[-2]], values: { label: [0] } },
+    { answers: [[-3, -4]], values: { label: [0] } },
+  ]
+  const value = (expertWeight: number, subWeight: number, some = rows, perSequence = false) =>
+    loss('openchat-crlft', some, { expertWeight, subWeight, perSequence })
+  expect(await value(1, 0.1, rows.slice(0, 2))).toBeCloseTo(1.090909, 6)
+  expect(await value(0.7, 0.7)).toBeCloseTo(await loss('sft', rows), 12)
+  expect(await value(10, 1)).toBeCloseTo(await value(1, 0.1), 12)
+  expect(await value(1, 0)).toBeCloseTo(1, 12)
+  expect(await value(1, 0.1, rows, true)).toBeCloseTo((1 + 0.2 + 0.35) / 1.2, 12)
+  // Weights 1 and 0.1 are those of rewards 1 and 0.1 at this β.
+  expect(Math.exp((0.1 - 1) / 0.390865)).toBeCloseTo(0.1, 6)
+})
+
+test('longpo: the known value; without imitation and with equal prompts it is DPO; turns add up inside the sigmoid', async () => {
+  const only = { beta: 0.1, lambda: 1, nllWeight: 0 }
+  const row = (policy: number[][], reference: number[][]): ReadRow => ({ answers: policy, reference })
+  const one = row([[-20], [-24], [-1, -2]], [[-16], [-30], [0, 0]])
+  expect(await loss('longpo', [one], only)).toBeCloseTo(1.313262, 6)
+  const dpo = row([[-20], [-24]], [[-16], [-30]])
+  expect(await loss('longpo', [one], only)).toBeCloseTo(await loss('dpo', [dpo], { beta: 0.1 }), 12)
+  // Two turns, h = −1 and h = 0.5.
+  const two = row([[-20, -3], [-24, -8], []], [[-16, -3], [-30, -3], []])
+  expect(await loss('longpo', [two], only)).toBeCloseTo(Math.log1p(Math.exp(1 - 0.5)), 12)
+  const nll = { beta: 0.1, lambda: 0 }
+  expect(await loss('longpo', [one], { ...nll })).toBeCloseTo((20 + 3) / 3, 12)
+  expect(await loss('longpo', [one], { ...nll, everyToken: false })).toBeCloseTo(20, 12)
+})
+
+test('plackett-luce: with two answers DPO, with more the sum over places', async () => {
+  const two = [pair([-2, -5], [-3, -4]), pair([-4, -3], [-3, -3])]
+  expect(await loss('plackett-luce', two)).toBeCloseTo(await loss('dpo', two), 12)
+  const three: ReadRow = { answers: [[-1], [-3], [-2]], reference: [[-2], [-2], [-2]] }
+  const [a, b, c] = [0.1, -0.1, 0].map(Math.exp)
+  const alone = -Math.log(a / (a + b + c)) - Math.log(b / (b + c))
+  expect(await loss('plackett-luce', [three])).toBeCloseTo(alone, 12)
+  // Rows of different lengths side by side.
+  expect(await loss('plackett-luce', [three, ...two])).toBeCloseTo((alone + 2 * (await loss('dpo', two))) / 3, 12)
+})
+
+test('infonca: cross-entropy of two soft-maxes; sharp scores leave the best answer alone', async () => {
+  const graded: ReadRow = { answers: [[-1], [-3]], reference: [[-2], [-2]], values: { score: [2, 1] } }
+  const share = Math.E / (Math.E + 1)
+  const logShare = (h: number) => Math.log1p(Math.exp(-h))
+  expect(await loss('infonca', [graded])).toBeCloseTo(share * logShare(0.2) + (1 - share) * logShare(-0.2), 12)
+  expect(await loss('infonca', [graded], { temperature: 1e-3 })).toBeCloseTo(await loss('dpo', [graded]), 12)
+})
+
+test('kto: gains and losses about the reference point, which is not below 0 and carries no gradient', async () => {
+  const row = (label: number, own: number, other: number): ReadRow => ({
+    answers: [[own], [other]],
+    reference: [[0], [0]],
+    values: { label: [label, Number.NaN] },
+  })
+  const rows = [row(1, 3, 4), row(0, -2, 1)]
+  const value = await at('kto', rows, { desirableWeight: 2 })
+  const lost = (h: number) => 1 / (1 + Math.exp(h))
+  expect(value.loss).toBeCloseTo((2 * lost(0.1 * (3 - 2.5)) + lost(0.1 * (2.5 + 2))) / 2, 12)
+  expect(value.metrics['kl']).toBe(2.5)
+  expect([value.cotangents[0][1], value.cotangents[0][3]]).toEqual([0, 0])
+  expect((await at('kto', [row(1, 3, -4), row(0, 1, 2)])).metrics['kl']).toBe(0)
+})
+
+test('bco: the means of both classes run on, and shift the next batch', async () => {
+  const row = (label: number, own: number): ReadRow => ({
+    answers: [[own]],
+    reference: [[0]],
+    values: { label: [label] },
+  })
+  const rows = [row(1, 4), row(1, 2), row(0, -1)]
+  const params = { beta: 1, decay: 0.9 }
+  const { state, loss } = await evaluateObjective(host, objectives.bco, params, [readBatch(rows)])
+  expect(loss).toBeCloseTo([-4, -2, -1].reduce((sum, x) => sum + Math.log1p(Math.exp(x)), 0) / 3, 12)
+  expect(state?.['good']).toBeCloseTo(0.3, 12)
+  expect(state?.['bad']).toBeCloseTo(-0.1, 12)
+  const next = await evaluateObjective(host, objectives.bco, params, [readBatch([row(1, 4)])], { state })
+  expect(next.loss).toBeCloseTo(Math.log1p(Math.exp(-(4 - 0.1))), 12)
+  expect(next.state).toEqual({ good: 0.9 * (state?.['good'] ?? 0) + 0.1 * 4, bad: state?.['bad'] })
+})
+
+test('aot: distributions are compared, not pairs; weights have no meaning there', async () => {
+  const rows = [pair([-1, -5]), pair([-5, -1])]
+  const paired = [pair([-1, -5], [-5, -1]), pair([-5, -1], [-1, -5])]
+  // The margins of the policy are those of the reference, in another order.
+  expect(await loss('aot', paired)).toBeCloseTo(Math.LN2, 12)
+  expect(await loss('aot-unpaired', rows)).toBeCloseTo(Math.LN2, 12)
+  await expect(at('aot', [{ ...rows[0], values: { weight: [2, 2] } }])).rejects.toMatchObject({ code: 'E_DATA' })
+})

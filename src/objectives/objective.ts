@@ -18,7 +18,7 @@ export interface ObjectiveValue {
   loss: Tensor
   metrics?: Record<string, Tensor>
   /** The running figures after this batch, for an objective that has some. */
-  state?: Record<string, Tensor>
+  state?: Record<string, number>
 }
 
 export interface Objective<P extends Params = Params> {

@@ -20,10 +20,20 @@ export const parameters = {
   },
   averaged: { schema: z.boolean(), about: "an answer's log-prob is the mean over its tokens, not their sum" },
   sftWeight: { schema: atLeast0, about: 'weight of the mean negative log-prob of the better answer' },
+  desirableWeight: { schema: atLeast0, about: 'weight of good answers (λ_D)' },
+  undesirableWeight: { schema: atLeast0, about: 'weight of bad answers (λ_U)' },
   lambda: { schema: atLeast0, about: 'weight of the term beside the main one (λ)' },
   lengthPenalty: { schema: atLeast0, about: 'reward that each token is taken to be worth by itself (α)' },
   eta: { schema: atLeast0, about: 'weight of the imitation, as a multiple of β (η)' },
+  temperature: { schema: positive, about: 'of the soft-max over scores: the smaller, the more the best one counts' },
   tau: { schema: positive, about: 'how fast the two parts of the loss give way to each other (τ)' },
+  comparison: { schema: z.enum(['logistic', 'hinge']), about: 'loss on the difference of two rewards' },
+  decay: { schema: below(1), about: 'how much of a running mean is kept at each update' },
+  expertWeight: { schema: atLeast0, about: 'weight of rows labelled true' },
+  subWeight: { schema: atLeast0, about: 'weight of rows labelled false' },
+  perSequence: { schema: z.boolean(), about: 'every answer counts alike, however many tokens it has' },
+  everyToken: { schema: z.boolean(), about: 'the log-prob of the prompt is learnt too' },
+  nllWeight: { schema: atLeast0, about: 'weight of the mean negative log-prob' },
 } as const satisfies Record<string, { schema: z.ZodType; about: string }>
 
 export type ParameterName = keyof typeof parameters

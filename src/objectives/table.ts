@@ -1,5 +1,8 @@
+import { aot, aotUnpaired } from './aot.ts'
 import { apoDown, apoZero } from './apo.ts'
+import { apoZeroUnpaired } from './apo-unpaired.ts'
 import { asft } from './asft.ts'
+import { bco } from './bco.ts'
 import { cdpo } from './cdpo.ts'
 import { cpo } from './cpo.ts'
 import { discopop } from './discopop.ts'
@@ -8,16 +11,22 @@ import { dpop } from './dpop.ts'
 import { exo } from './exo.ts'
 import { hinge } from './hinge.ts'
 import { ipo } from './ipo.ts'
+import { kto } from './kto.ts'
 import { lengthDpo } from './length-dpo.ts'
 import { lnDpo } from './ln-dpo.ts'
+import { longpo } from './longpo.ts'
 import { nca } from './nca.ts'
 import type { Objective } from './objective.ts'
+import { openchatCrlft } from './openchat-crlft.ts'
 import { orpo } from './orpo.ts'
+import { poft } from './poft.ts'
+import { infonca, plackettLuce } from './rankings.ts'
 import { rdpo } from './rdpo.ts'
 import { rpoSft } from './rpo-sft.ts'
 import { sft } from './sft.ts'
 import { simpo } from './simpo.ts'
 import { sppo } from './sppo.ts'
+import { tpo } from './tpo.ts'
 
 /** Every objective by its id: what the command line, the docs, the tests and the recipes read. */
 const table = {
@@ -34,6 +43,8 @@ const table = {
   exo,
   'apo-zero': apoZero,
   'apo-down': apoDown,
+  aot,
+  'aot-unpaired': aotUnpaired,
   discopop,
   dpop,
   'length-dpo': lengthDpo,
@@ -41,6 +52,15 @@ const table = {
   rdpo,
   'rpo-sft': rpoSft,
   asft,
+  longpo,
+  tpo,
+  'plackett-luce': plackettLuce,
+  infonca,
+  kto,
+  bco,
+  'apo-zero-unpaired': apoZeroUnpaired,
+  poft,
+  'openchat-crlft': openchatCrlft,
 }
 
 export type ObjectiveId = keyof typeof table

@@ -41,6 +41,8 @@ export interface Views {
   rows: readonly (readonly number[])[]
   /** The sequences for which `pick` holds, in order. */
   where(pick: (sequence: SequenceView) => boolean): Completions
+  /** Weight of the sequences for which `pick` holds, and of their tokens, in the whole optimiser batch. */
+  total(pick: (sequence: SequenceView) => boolean): Completions['total']
   /** The sequence at one place of each row. */
   at(place: number): Completions
   /** Places 0, 1 and 2 of pairs and triples. */
@@ -128,7 +130,7 @@ export function makeViews(
     const sequences = Int32Array.from(places.keys()).filter((s) =>
       pick({ place: places[s], value: (name) => valuesOf(name)[s] }),
     )
-    return select(sequences, total(batch, pick))
+    return select(sequences, totalOf(batch, pick))
   }
   const made = new Map<number, Completions>()
   const at = (place: number) => {
@@ -144,6 +146,7 @@ export function makeViews(
     },
     rows: trees.flatMap((tree, p) => rowSequences(tree, bases[p])),
     where,
+    total: (pick) => totalOf(batch, pick),
     at,
     get chosen() {
       return at(0)
@@ -169,7 +172,7 @@ function rowSequences({ groups, rows }: TokenTree, base: number): number[][] {
   return lists
 }
 
-function total(batch: readonly TokenTree[], pick: (sequence: SequenceView) => boolean): Completions['total'] {
+function totalOf(batch: readonly TokenTree[], pick: (sequence: SequenceView) => boolean): Completions['total'] {
   const sum = { sequences: 0, tokens: 0 }
   for (const tree of batch) {
     const weight = sequenceWeights(tree)

@@ -17,6 +17,23 @@ export const CHATML_TEMPLATE = `{%- for message in messages %}
 {%- endif %}
 `
 
+/**
+ * The layout of OpenChat (Wang et al. 2023, arXiv:2309.11235): the class of the conversation, `condition`, stands before every
+ * speaker, and each turn ends with the model's own end-of-text token. Prompts without a class are those of an expert.
+ */
+export const OPENCHAT_TEMPLATE = `{%- set class = condition if condition is defined and condition else 'Expert' %}
+{%- for message in messages %}
+{%- if message.role == 'system' %}
+{{- message.content + eos_token }}
+{%- else %}
+{{- class + (' Assistant: ' if message.role == 'assistant' else ' User: ') + message.content + eos_token }}
+{%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+{{- class + ' Assistant: ' }}
+{%- endif %}
+`
+
 export interface ChatTemplateOptions {
   /** Texts of the special tokens, as the template reads them: `bos_token`, `eos_token`, … */
   tokens?: Record<string, string>

@@ -53,7 +53,11 @@ export const trainKeys = {
     .default('all-linear')
     .describe('modules that LoRA overlays'),
   rsLora: z.boolean().default(false).describe('scale by alpha / √rank'),
-  template: z.string().nullable().default(null).describe("'chatml', or a Jinja file; null takes the model's own"),
+  template: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("'chatml', 'openchat' or a Jinja file; null takes the model's own"),
 } as const
 
 const referenceKey = z

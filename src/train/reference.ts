@@ -1,6 +1,7 @@
 import { HoneError, joinPath, platform, throwIfAborted } from '../base/index.ts'
 import { packTree, type RowInput, referenceRow, rowTokens } from '../batch/index.ts'
 import type { Engine } from '../engine/index.ts'
+import { readStore, writeStore } from './reference-store.ts'
 import type { ReferenceReader } from './trainer.ts'
 
 /** Reads the reference anew for each micro-batch from an engine: a second model, or this one without its adapter. */
@@ -26,28 +27,31 @@ export interface CachedReferenceOptions {
 }
 
 /**
- * The reference's log-probs of all rows, computed once before the weights change and kept on disk by content: a second
- * run on the same rows and weights reads them.
+ * The reference's log-probs of all rows, computed before the weights change and kept on disk, row by row, under the weights'
+ * name: another run on any of the same rows reads them. They lie in the folder `reference` of the cache (`hone doctor` says
+ * where), which may be deleted at any time.
  */
 export async function cachedReference(options: CachedReferenceOptions): Promise<ReferenceReader> {
   const { engine, weightsHash, precision } = options
   const rows = options.rows.map(referenceRow)
-  const sizes = rows.map(countTargets)
-  const total = sizes.reduce((a, b) => a + b, 0)
   const { backend, isa } = engine.hardware
-  const key = platform().sha256().update(`reference 1 ${weightsHash} ${backend} ${isa} ${precision}`)
-  for (const row of rows) key.update(rowBytes(row))
+  const name = platform().sha256().update(`reference ${weightsHash} ${backend} ${isa} ${precision}`).digest()
   const folder = joinPath(platform().cacheFolder(), 'reference')
-  const path = joinPath(folder, `${key.digest()}.f32`)
+  const path = joinPath(folder, `${name}.rows`)
 
-  let values = await readCached(path, total)
-  if (!values) {
-    values = await compute({ ...options, rows }, sizes, total)
+  const keys = rows.map(rowKey)
+  const store = await readStore(path)
+  const missing = new Map(rows.flatMap((row, i) => (store.has(keys[i]) ? [] : [[keys[i], row]])))
+  if (missing.size > 0) {
+    const values = await compute(engine, [...missing.values()], options)
+    for (const [i, key] of [...missing.keys()].entries()) store.set(key, values[i])
     await platform().makeFolder(folder)
-    await platform().writeAtomic(path, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    await writeStore(path, store)
   }
   const byRow = new Map<number, Float32Array>()
-  for (const [i, own] of split(rows, values).entries()) byRow.set(rows[i].id, align(options.rows[i], rows[i], own))
+  for (const [i, row] of rows.entries()) {
+    byRow.set(row.id, align(options.rows[i], row, store.get(keys[i]) as Float32Array))
+  }
   return async (wanted) => {
     const parts = wanted.map(({ id }) => {
       const found = byRow.get(id)
@@ -102,39 +106,33 @@ function align(row: RowInput, read: RowInput, values: Float32Array): Float32Arra
   return ordered
 }
 
-async function readCached(path: string, total: number): Promise<Float32Array | null> {
-  const info = await platform().stat(path)
-  if (info?.size !== total * 4) return null
-  const bytes = await platform().readFile(path)
-  return new Float32Array(bytes.slice().buffer)
-}
-
-async function compute(options: CachedReferenceOptions, sizes: number[], total: number): Promise<Float32Array> {
-  const { rows, engine, microTokens, signal, onProgress } = options
-  const values = new Float32Array(total)
-  let at = 0
-  let first = 0
-  while (first < rows.length) {
+/** The log-probs of each row, in micro-batches. */
+async function compute(
+  engine: Engine,
+  rows: readonly RowInput[],
+  { microTokens, signal, onProgress }: CachedReferenceOptions,
+): Promise<Float32Array[]> {
+  const values: Float32Array[] = []
+  while (values.length < rows.length) {
     throwIfAborted(signal)
+    const first = values.length
     let end = first
     let tokens = 0
     while (end < rows.length && (end === first || tokens + rowTokens(rows[end]) <= microTokens)) {
       tokens += rowTokens(rows[end++])
     }
-    const { logprobs } = await engine.forward(packTree(rows.slice(first, end)), { signal })
-    values.set(logprobs, at)
-    at += sizes.slice(first, end).reduce((a, b) => a + b, 0)
-    first = end
-    onProgress?.(first, rows.length)
+    const micro = rows.slice(first, end)
+    const { logprobs } = await engine.forward(packTree(micro), { signal })
+    values.push(...split(micro, logprobs))
+    onProgress?.(end, rows.length)
   }
   return values
 }
 
 const countTargets = (row: RowInput) => packTree([row]).targets.length
 
-/** What a row's log-probs depend on: its tokens, its tree and which of them are targets. */
-function rowBytes({ segments }: RowInput): string {
-  return JSON.stringify(
-    segments.map(({ tokens, loss, parent }) => [Array.from(tokens), loss && Array.from(loss), parent ?? -1]),
-  )
+/** Names what a row's log-probs depend on: its tokens, its tree and which of them are targets. */
+function rowKey({ segments }: RowInput): string {
+  const parts = segments.map(({ tokens, loss, parent }) => [Array.from(tokens), loss && Array.from(loss), parent ?? -1])
+  return platform().sha256().update(JSON.stringify(parts)).digest().slice(0, 32)
 }

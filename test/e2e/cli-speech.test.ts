@@ -49,6 +49,7 @@ describe.concurrent('how it speaks', () => {
     'score',
     'eval',
     'data inspect',
+    'data convert',
     'export',
     'merge-adapter',
     'runs',

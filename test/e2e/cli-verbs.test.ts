@@ -150,6 +150,21 @@ describe.concurrent('verbs', () => {
     expect(messages).toMatchObject([{ role: 'user', content: 'green' }, { role: 'assistant' }])
   })
 
+  test('objectives are listed; graded answers become pairs that dpo reads', async () => {
+    const { objectives } = await document(['objectives'])
+    const [rdpo] = objectives.filter(({ id }: { id: string }) => id === 'rdpo')
+    expect(rdpo).toMatchObject({ paper: 'arXiv:2403.00409, eq. 12', data: 'pairs', needs: ['reference'] })
+    expect(rdpo.parameters).toContainEqual({ name: 'epsilon', default: 0.1, about: expect.stringContaining('ε') })
+    at.jsonl('graded.jsonl', [{ prompt: 'red', responses: [' lamp', ' blue', ' stone'], scores: [1, 5, 2] }])
+    const line = ['data', 'convert', '--data', 'graded.jsonl', '--to', 'pairs', '--out', 'made.jsonl', 'pairs=all']
+    expect(await document(line)).toMatchObject({ rows: 3, read: 1, left_out: 0, bad: 0 })
+    expect((await run(line)).stderr).toMatch(/made.jsonl exists/)
+    const { statistics } = await document(['data', 'inspect', ...model, '--data', 'made.jsonl', '--objective', 'dpo'])
+    expect(statistics.rows).toBe(3)
+    const refused = await run(['train', 'dpo', ...model, '--data', 'graded.jsonl', '--out', 'none'])
+    expect(refused.stderr).toMatch(/hone data convert --to pairs/)
+  })
+
   test('bench measures training and sampling, and draws an update', async () => {
     const line = [
       'bench',

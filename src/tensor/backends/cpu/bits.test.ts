@@ -318,7 +318,16 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
       const [rows, width] = [100, 16]
       const d = draws(9)
       const [q, k, v] = [d.normals(rows * width).values, d.normals(rows * width).values, d.normals(rows * width).values]
-      const numbers = { segmentCount: 1, heads: 1, keyHeads: 1, width, scale: 0.25, window: 0, softcap: 0, precision: 0 }
+      const numbers = {
+        segmentCount: 1,
+        heads: 1,
+        keyHeads: 1,
+        width,
+        scale: 0.25,
+        window: 0,
+        softcap: 0,
+        precision: 0,
+      }
       const tree = { segments: Int32Array.of(0, rows, 0, 0, 1), spans: Int32Array.of(0, rows) }
       const run = (keys: Values, values: Values) =>
         call(
