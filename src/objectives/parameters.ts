@@ -26,6 +26,7 @@ export const parameters = {
   lengthPenalty: { schema: atLeast0, about: 'reward that each token is taken to be worth by itself (α)' },
   eta: { schema: atLeast0, about: 'weight of the imitation, as a multiple of β (η)' },
   temperature: { schema: positive, about: 'of the soft-max over scores: the smaller, the more the best one counts' },
+  shape: { schema: z.number(), about: 'how far the reward bends; 0 leaves it the log-prob (α)' },
   tau: { schema: positive, about: 'how fast the two parts of the loss give way to each other (τ)' },
   comparison: { schema: z.enum(['logistic', 'hinge']), about: 'loss on the difference of two rewards' },
   decay: { schema: below(1), about: 'how much of a running mean is kept at each update' },

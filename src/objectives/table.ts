@@ -1,3 +1,4 @@
+import { alphapo } from './alphapo.ts'
 import { aot, aotUnpaired } from './aot.ts'
 import { apoDown, apoZero } from './apo.ts'
 import { apoZeroUnpaired } from './apo-unpaired.ts'
@@ -38,6 +39,7 @@ const table = {
   orpo,
   cpo,
   simpo,
+  alphapo,
   sppo,
   nca,
   exo,
