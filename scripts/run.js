@@ -19,6 +19,8 @@ const tasks = {
   ],
   build: [['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']],
   bench: [[...ts, 'bench/run.ts']],
+  proofs: [[...ts, 'scripts/proofs.ts']],
+  docs: [[...ts, 'scripts/docs.ts']],
   'make:tiny': [[...ts, 'scripts/make-tiny.ts']],
 }
 

@@ -15,7 +15,7 @@ const floors: string[][] = [
   ['engine'],
   ['rewards', 'envs'],
   ['train', 'evaluate'],
-  ['curate', 'report'],
+  ['curate', 'report', 'proofs'],
   ['recipes'],
   ['cli', 'web', 'serve'],
 ]

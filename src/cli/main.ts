@@ -5,14 +5,14 @@ import { explain, fromCommander, isCommanderError } from './errors.ts'
 import { addFlags, collectOptions } from './flags.ts'
 import { openTerminal } from './terminal.ts'
 import type { Json, Outcome, Verb } from './verb.ts'
-import { groups, listVerbs, type VerbEntry } from './verbs.ts'
+import { groups, listVerbs, openGroups, type VerbEntry } from './verbs.ts'
 
 /** Runs one command line and ends the process with its exit code: 0, 1 (a fault of hone), 2 (bad input), 130 (Ctrl-C). */
 export async function main(argv: readonly string[]): Promise<void> {
   ignoreClosedPipes()
   const signal = stopOnSignals()
   const options = { json: argv.includes('--json'), debug: argv.includes('--debug'), signal }
-  const end = async (exitCode: number, document: Json | null) => {
+  const end = async (exitCode: number, document: Outcome['document'] | null) => {
     if (options.json && document) await write(process.stdout, `${JSON.stringify(document)}\n`)
     await Promise.all([write(process.stdout, ''), write(process.stderr, '')])
     process.exit(exitCode)
@@ -43,7 +43,7 @@ async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<O
   program.helpCommand(false).version(await version(), '--version')
   let given: { flags: Json; words: string[] } | null = null
   const commands = [program]
-  if (words[0] !== 'train') addGroup(program, 'train', commands)
+  for (const group of openGroups) if (words[0] !== group) addGroup(program, group, commands)
   for (const entry of verbs) {
     const command = place(program, entry, commands)
     if (entry !== found || !verb) continue

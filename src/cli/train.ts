@@ -9,7 +9,7 @@ import { type Json, type Outcome, type Verb, verb } from './verb.ts'
 import type { VerbEntry } from './verbs.ts'
 
 /** What a training needs beside its keys. */
-const trainingKeys = {
+export const trainingKeys = {
   model: z.string().describe('a folder, a hub id owner/name, or tiny'),
   data: z.union([z.string(), z.array(z.string())]).describe('a file, a folder or a hub id; may be given several times'),
   out: z.string().describe("folder for the result and the run's own files"),
@@ -44,7 +44,7 @@ function trainVerb(objective: Objective): Verb {
 
 const mainKeys = ['model', 'data', 'out', 'adapter', 'resume', 'overwrite', 'seed'] as const
 
-interface Length {
+export interface Length {
   steps: number | null
   epochs: number
 }
@@ -75,7 +75,7 @@ async function run(
 }
 
 /** The line of progress after each event; warnings are said at once. */
-function showEvents(kind: string, { steps, epochs }: Length, terminal: Terminal): (event: TrainEvent) => void {
+export function showEvents(kind: string, { steps, epochs }: Length, terminal: Terminal): (event: TrainEvent) => void {
   let progress: Progress | null = null
   let begun = platform().elapsed()
   return (event) => {

@@ -5,7 +5,7 @@ export type Json = Record<string, unknown>
 
 /** What a verb gives back: the document of `--json`, and how the process ends. */
 export interface Outcome {
-  document: Json
+  document: Json | readonly object[]
   exitCode?: number
 }
 

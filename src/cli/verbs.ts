@@ -15,6 +15,8 @@ const entry = (name: string, summary: string, load: () => Promise<{ default: Ver
 
 const verbs: readonly VerbEntry[] = [
   entry('objectives', 'list what a model can be trained by', () => import('./objectives.ts')),
+  entry('papers', 'list or search the published systems, and what their proofs gave', () => import('./papers.ts')),
+  entry('prove', "put a system's claim to the proof", () => import('./prove.ts')),
   entry('sample', 'complete prompts, or chat', () => import('./sample.ts')),
   entry('score', 'log-probs of given texts, token by token', () => import('./score.ts')),
   entry('eval', 'measure a model on tasks, with intervals', () => import('./eval.ts')),
@@ -31,12 +33,16 @@ const verbs: readonly VerbEntry[] = [
 /** What stands above a group of verbs in the help. */
 export const groups: Readonly<Record<string, string>> = {
   train: 'tune a model by one of the objectives: sft, dpo, …',
+  run: "apply a published system to a model and data of one's own",
   data: 'look at data, and convert it',
 }
 
-/** The verbs, with one for each objective where the line asks for a training: only then are the objectives loaded. */
+/** Groups whose verbs are loaded when a line asks for one of them. */
+export const openGroups = ['train', 'run'] as const
+
+/** The verbs, with one for each objective or recipe where the line asks for such: only then are those loaded. */
 export async function listVerbs(words: readonly string[]): Promise<readonly VerbEntry[]> {
-  if (words[0] !== 'train') return verbs
-  const { trainVerbs } = await import('./train.ts')
-  return [...trainVerbs, ...verbs]
+  if (words[0] === 'train') return [...(await import('./train.ts')).trainVerbs, ...verbs]
+  if (words[0] === 'run') return [...(await (await import('./run.ts')).runVerbs()), ...verbs]
+  return verbs
 }

@@ -4,6 +4,7 @@ export {
   bootstrapMean,
   type Interval,
   type IntervalOptions,
+  mean,
   wilson,
 } from './bootstrap.ts'
 export {
@@ -18,6 +19,7 @@ export { type Asked, type Asking, type PromptOptions, promptTokens, questionOf }
 export { type RowTaskOptions, taskFromJsonl } from './rows.ts'
 export { type Answered, type EvaluateOptions, type EvaluateResult, evaluate, type Figure, loadTasks } from './run.ts'
 export { type ForwardRowsOptions, forwardRows, type ScoredRow, type ScoreOptions, type Scores, score } from './score.ts'
+export { studentInterval } from './student.ts'
 export {
   type ChoiceItem,
   type ChoiceTask,

@@ -1,5 +1,7 @@
 export { flameSvg } from './flame.ts'
 export { renderReport, writeReport } from './page.ts'
+export { proofSvg } from './proof-plot.ts'
+export { proofText } from './proof-text.ts'
 export {
   advanceProgress,
   evalText,
@@ -10,4 +12,4 @@ export {
   startProgress,
   textTable,
 } from './terminal.ts'
-export type { EvalFigure, EvalTable, ReportExtra, SampleRow } from './types.ts'
+export type { EvalFigure, EvalTable, ProofFigures, ReportExtra, SampleRow } from './types.ts'

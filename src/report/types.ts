@@ -11,6 +11,25 @@ export interface EvalTable {
   tasks: Record<string, EvalFigure>
 }
 
+/** What a proof gave, as far as it is shown. Figures have one value a seed. */
+export interface ProofFigures {
+  id: string
+  claim: string
+  baseline: string
+  checks: readonly {
+    what: string
+    measured: { value: number; low: number; high: number }
+    wanted: { side: 'at least' | 'at most'; bound: number }
+    holds: boolean
+    refuted: boolean
+  }[]
+  /** By arm, then by name. */
+  figures: Readonly<
+    Record<string, Readonly<Record<string, { value: number; low: number; high: number; values: readonly number[] }>>>
+  >
+  settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
 /** One prompt and what several models answered. */
 export interface SampleRow {
   prompt: string

@@ -49,6 +49,32 @@ describe.concurrent('verbs', () => {
     expect(other).not.toEqual(once)
   })
 
+  test('papers: all systems as one array, or those that match; prove and run know what is built', async () => {
+    const all = await document(['papers'])
+    expect(all).toHaveLength(103)
+    expect(all[49]).toMatchObject({ n: 50, id: 'rdpo', arxiv: '2403.00409', kind: 'objective' })
+    expect(Object.keys(all[0])).toEqual(expect.arrayContaining(['title', 'state', 'figures', 'seconds', 'date']))
+    expect((await document(['papers', 'flipped', 'preferences']))[0].id).toBe('rdpo')
+    const [unbuilt, unnamed] = await Promise.all([run(['prove', 'inpo']), run(['prove'])])
+    expect([unbuilt.code, unnamed.code]).toEqual([2, 2])
+    expect(unbuilt.stderr).toContain("there is no recipe 'inpo'")
+  })
+
+  test("run: a system on a model and data of one's own; other data is refused with what it reads", async () => {
+    const line = ['run', 'rdpo', ...model, '--out', 'robust', 'steps=2', 'epsilon=0.2']
+    const { out } = await document([...line, '--data', 'pairs.jsonl'])
+    expect(out).toBe('robust')
+    expect(existsSync(`${at.folder}/robust/model.safetensors`)).toBe(true)
+    const [again, wrong] = await Promise.all([
+      run([...line, '--data', 'pairs.jsonl']),
+      run(['run', 'rdpo', ...model, '--out', 'other', '--data', 'chats.jsonl']),
+    ])
+    expect([again.code, wrong.code]).toEqual([2, 2])
+    expect(again.stderr).toContain('already holds a run')
+    expect(wrong.stderr).toContain('chosen')
+    expect(existsSync(`${at.folder}/other`)).toBe(false)
+  })
+
   test('score gives the very log-probs that sample gave', async () => {
     const { completions } = await document(['sample', ...model, '--prompt', 'red lamp', '--max-tokens', '9', '--raw'])
     const [{ prompt_tokens, tokens, logprobs }] = completions

@@ -1,0 +1,24 @@
+export { type Bench, openVerbs, stageFolder } from './bench.ts'
+export { definitionHash } from './definition.ts'
+export { answers, logprobsOf, share } from './measure.ts'
+export { type FreshModel, type Models, openModels, type TrainedModel } from './models.ts'
+export { type ArmFigure, type Proven, type ProveOptions, prove } from './prove.ts'
+export { type ProofRecord, readRecord, recordPath, writeRecord } from './record.ts'
+export { type TrainSettings, trainSettings } from './settings.ts'
+export { expectedReward, logSoftmax, type TableOptions, type TablePair, trainTable } from './tabular.ts'
+export {
+  type Arm,
+  type Check,
+  type Figures,
+  type Measured,
+  type Proof,
+  proof,
+  type Recipe,
+  recipe,
+  type Settings,
+  type StageOptions,
+  type Verbs,
+  type Verdict,
+  type Work,
+} from './types.ts'
+export { atLeast, atMost, less, over, verdictOf } from './verdict.ts'

@@ -1,0 +1,90 @@
+import { packTree, type RowInput } from '../batch/index.ts'
+import { evaluateObjective, type ObjectiveId, objectives, type Params, withParams } from '../objectives/index.ts'
+import { openReferenceBackend } from '../tensor/index.ts'
+
+/** Pairs of answers of a prompt, each with its weight. */
+export interface TablePair {
+  prompt: number
+  better: number
+  worse: number
+  count: number
+}
+
+export interface TableOptions {
+  prompts: number
+  answers: number
+  pairs: readonly TablePair[]
+  params?: Params
+  steps: number
+  learningRate: number
+  /** [prompts, answers] logits of the reference and the start; even unless given. */
+  start?: Float64Array
+  onStep?(step: number, logits: Float64Array): void
+}
+
+/**
+ * A policy that is a table of logits, trained on pairs by one of the library's own objectives: an answer is one token
+ * with the log-prob log softmax(logits of its prompt). All pairs are one batch; Adam (Kingma and Ba 2015) with its usual
+ * constants and no schedule.
+ * @returns [prompts, answers] the logits
+ */
+export async function trainTable(objective: ObjectiveId, options: TableOptions): Promise<Float64Array> {
+  const { prompts, answers, pairs, steps, learningRate, onStep } = options
+  const size = prompts * answers
+  const start = options.start ?? new Float64Array(size)
+  const logits = Float64Array.from(start)
+  const rows = pairs.map(({ count }, id): RowInput => {
+    const leaf = (sequence: number) => ({ tokens: [0], loss: [1], parent: 0, sequence })
+    return { id, segments: [{ tokens: [0] }, leaf(0), leaf(1)], values: { weight: [count, count] } }
+  })
+  const tree = packTree(rows)
+  const places = pairs.flatMap(({ prompt, better, worse }) => [prompt * answers + better, prompt * answers + worse])
+  const read = (table: Float64Array) => {
+    const all = logSoftmax(table, answers)
+    return Float64Array.from(places, (place) => all[place])
+  }
+  const reference = read(start)
+  const host = openReferenceBackend()
+  const params = withParams(objectives[objective], options.params ?? {})
+  const adam = { mean: new Float64Array(size), square: new Float64Array(size) }
+  for (let step = 1; step <= steps; step++) {
+    const part = { tree, logprobs: read(logits), reference }
+    const { cotangents } = await evaluateObjective(host, objectives[objective], params, [part])
+    const gradient = new Float64Array(size)
+    const policy = logSoftmax(logits, answers).map(Math.exp)
+    // d log softmax_k / d logit_j = [j = k] − softmax_j
+    const received = new Float64Array(prompts)
+    for (const [i, place] of places.entries()) {
+      gradient[place] += cotangents[0][i]
+      received[Math.floor(place / answers)] += cotangents[0][i]
+    }
+    for (let j = 0; j < size; j++) gradient[j] -= received[Math.floor(j / answers)] * policy[j]
+    for (let j = 0; j < size; j++) {
+      adam.mean[j] = 0.9 * adam.mean[j] + 0.1 * gradient[j]
+      adam.square[j] = 0.999 * adam.square[j] + 0.001 * gradient[j] ** 2
+      const [mean, square] = [adam.mean[j] / (1 - 0.9 ** step), adam.square[j] / (1 - 0.999 ** step)]
+      logits[j] -= (learningRate * mean) / (Math.sqrt(square) + 1e-8)
+    }
+    onStep?.(step, logits)
+  }
+  host.close()
+  return logits
+}
+
+/** [rows, width] row by row. */
+export function logSoftmax(logits: Float64Array, width: number): Float64Array {
+  const result = new Float64Array(logits.length)
+  for (let from = 0; from < logits.length; from += width) {
+    const row = logits.subarray(from, from + width)
+    const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+    const sum = row.reduce((total, x) => total + Math.exp(x - most), 0)
+    for (let j = 0; j < width; j++) result[from + j] = row[j] - most - Math.log(sum)
+  }
+  return result
+}
+
+/** The mean over prompts of the policy's expected reward. */
+export function expectedReward(logits: Float64Array, rewards: Float64Array, width: number): number {
+  const policy = logSoftmax(logits, width)
+  return policy.reduce((sum, logprob, j) => sum + Math.exp(logprob) * rewards[j], 0) / (logits.length / width)
+}

@@ -1,0 +1,48 @@
+import { type Interval, studentInterval } from '../evaluate/index.ts'
+import type { Check, Verdict } from './types.ts'
+
+interface Bounds {
+  /** Where there is no effect: the interval must not reach it. Absent: the mean alone decides. */
+  beyond?: number
+  /** From here on the claim is refuted. */
+  refutedAt?: number
+}
+
+/** The mean over seeds has to be at least `bound`, and its interval to lie above `beyond`. */
+export function atLeast(what: string, values: readonly number[], bound: number, bounds: Bounds = {}): Check {
+  return check(what, values, { side: 'at least', bound }, bounds)
+}
+
+/** The mean over seeds has to be at most `bound`, and its interval to lie below `beyond`. */
+export function atMost(what: string, values: readonly number[], bound: number, bounds: Bounds = {}): Check {
+  return check(what, values, { side: 'at most', bound }, bounds)
+}
+
+function check(what: string, values: readonly number[], wanted: Check['wanted'], bounds: Bounds): Check {
+  const measured = studentInterval(values)
+  const { beyond, refutedAt } = bounds
+  const upward = wanted.side === 'at least'
+  const reaches = (value: number, bound: number) => (upward ? value >= bound : value <= bound)
+  const near = (interval: Interval) => (upward ? interval.low : interval.high)
+  const clear = beyond === undefined || (near(measured) !== beyond && reaches(near(measured), beyond))
+  return {
+    what,
+    measured,
+    wanted,
+    ...(beyond !== undefined && { beyond }),
+    holds: reaches(measured.value, wanted.bound) && clear,
+    refuted: refutedAt !== undefined && (upward ? measured.value <= refutedAt : measured.value >= refutedAt),
+  }
+}
+
+/** Refuted by one check, held by all, or else not shown. */
+export function verdictOf(checks: readonly Check[]): Verdict {
+  if (checks.some(({ refuted }) => refuted)) return 'refuted'
+  return checks.every(({ holds }) => holds) ? 'holds' : 'not-shown'
+}
+
+/** Seed by seed, a less b. */
+export const less = (a: readonly number[], b: readonly number[]): number[] => a.map((x, i) => x - b[i])
+
+/** Seed by seed, a over b. */
+export const over = (a: readonly number[], b: readonly number[]): number[] => a.map((x, i) => x / b[i])

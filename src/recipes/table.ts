@@ -1,0 +1,25 @@
+import { closest, HoneError } from '../base/index.ts'
+import type { Recipe } from '../proofs/index.ts'
+
+/** Every recipe by its id; a file is loaded when its recipe is asked for. */
+const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
+  'ln-dpo': () => import('./ln-dpo.ts'),
+  rdpo: () => import('./rdpo.ts'),
+}
+
+export const recipeIds: readonly string[] = Object.keys(table)
+
+/** The recipe of an id, or null where there is none. */
+export async function loadRecipe(id: string): Promise<Recipe | null> {
+  return Object.hasOwn(table, id) ? (await table[id]()).default : null
+}
+
+/** @throws HoneError E_RECIPE where there is none of this id */
+export async function recipeOf(id: string): Promise<Recipe> {
+  const found = await loadRecipe(id)
+  if (found) return found
+  const near = closest(id, recipeIds)
+  throw new HoneError('E_RECIPE', `there is no recipe '${id}'`, {
+    help: `${near ? `Did you mean ${near}? ` : ''}Built so far: ${recipeIds.join(', ')}. \`hone papers\` lists what is planned.`,
+  })
+}
