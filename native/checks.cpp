@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantised.h"
+
 namespace hone {
 
 namespace {
@@ -11,7 +13,7 @@ using I64 = int64_t;
 constexpr I64 most = (I64)1 << 46;
 
 const char* dtypeName(DType t) {
-  const char* names[] = {"f32", "bf16", "f16", "i32"};
+  const char* names[] = {"f32", "bf16", "f16", "i32", "q8_0", "nf4"};
   return names[t];
 }
 
@@ -52,6 +54,13 @@ struct Check {
       if (at[i] < 0 || at[i] >= below)
         fail("E_INDEX", std::string(spec.buffers[buffer].name) + "[" + std::to_string(i) + "] is " + std::to_string(at[i]) + ", expected 0 … " + std::to_string(below - 1));
   }
+  bool quantised(int buffer) const { return isQuantised(run.slots[buffer]->dtype); }
+  /** A quantised buffer is read by its own rows, from the first one on. */
+  void rowsAre(int buffer, I64 width) const {
+    const Slot* slot = run.slots[buffer];
+    if (isQuantised(slot->dtype) && slot->width != width)
+      fail("E_BUFFER", std::string(spec.buffers[buffer].name) + " has rows of " + std::to_string(slot->width) + ", expected " + std::to_string(width));
+  }
   I64 rowsOf(int buffer, I64 width) const { return width == 0 ? most : run.slots[buffer]->length / width; }
   void kind(int i, int count) const {
     if (size(i) >= count) fail("E_KERNEL", "kind " + std::to_string(run.whole(i)) + " is unknown");
@@ -90,11 +99,21 @@ void checkHeads(const Check& c, int first, I64& query, I64& key) {
 
 #define CHECK(name) void check_##name(const Check& c)
 
-CHECK(fill) { c.need(0, c.size(0)); }
+CHECK(fill) {
+  c.need(0, c.size(0));
+  if (c.quantised(0)) c.fail("E_BUFFER", "y is quantised; its values come by the kernel copy");
+}
 CHECK(copy) {
   const I64 n = c.size(0);
   c.need(0, n + c.size(1));
   c.need(1, n + c.size(2));
+  for (int i : {0, 1}) {
+    const Slot *slot = c.run.slots[i], *other = c.run.slots[1 - i];
+    if (!isQuantised(slot->dtype)) continue;
+    if (other->dtype == I32) c.fail("E_KERNEL", "copies no i32 to or from blocks");
+    if (n % slot->width != 0 || c.size(1 + i) % slot->width != 0)
+      c.fail("E_KERNEL", std::string(c.spec.buffers[(size_t)i].name) + " is quantised: expected whole rows of " + std::to_string(slot->width));
+  }
 }
 void same(const Check& c, int buffers) {
   for (int i = 0; i < buffers; i++) c.need(i, c.size(0));
@@ -134,11 +153,13 @@ CHECK(sumSquares) {
 CHECK(gatherRows) {
   const I64 count = c.size(0), width = c.size(1);
   c.ids(1, count, c.rowsOf(0, width));
+  c.rowsAre(0, width);
   c.need(2, c.times(count, width));
   c.apart(2, 0);
   c.apart(2, 1);
   const DType x = c.run.slots[0]->dtype, y = c.run.slots[2]->dtype;
   if (y != F32 && !(y == I32 && x == I32)) c.fail("E_KERNEL", std::string("gathers ") + dtypeName(x) + " into f32, or i32 into i32; y is " + dtypeName(y));
+  if (isQuantised(y)) c.fail("E_KERNEL", "gathers into f32 or i32");
   if (x == I32 && y != I32) c.fail("E_KERNEL", "gathers i32 into i32 only");
 }
 void scatter(const Check& c) {
@@ -164,6 +185,7 @@ CHECK(matmul) {
   c.need(1, c.times(n, k));
   c.need(2, c.times(m, n));
   c.need(3, n);
+  c.rowsAre(1, c.run.flag(4) ? k : n);
   for (int input : {0, 1, 3}) c.apart(2, input);
 }
 CHECK(rmsnorm) {
@@ -256,6 +278,7 @@ I64 head(const Check& c) {
   const I64 rows = c.size(0), width = c.size(1), vocab = c.size(2, 1);
   c.need(0, c.times(rows, width));
   c.need(1, c.times(vocab, width));
+  c.rowsAre(1, width);
   return rows;
 }
 CHECK(logprobs) {
@@ -331,7 +354,18 @@ const Checker checkers[] = {HONE_KERNELS(HONE_ENTRY)};
 #undef HONE_ENTRY
 
 bool fits(Kind kind, DType dtype) {
-  return kind == Kind::any || (kind == Kind::f32 && dtype == F32) || (kind == Kind::ids && dtype == I32) || (kind == Kind::weight && dtype != I32);
+  switch (kind) {
+    case Kind::f32:
+      return dtype == F32;
+    case Kind::ids:
+      return dtype == I32;
+    case Kind::weight:
+      return dtype != I32 && !isQuantised(dtype);
+    case Kind::blocks:
+      return dtype != I32;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -343,7 +377,7 @@ void checkArguments(int kernel, const Run& run) {
     if (!run.slots[i]) {
       if (!spec.optional) c.fail("E_BUFFER", std::string(spec.name) + " is missing");
     } else if (!fits(spec.kind, run.slots[i]->dtype)) {
-      const char* wanted = spec.kind == Kind::f32 ? "f32" : spec.kind == Kind::ids ? "i32" : "f32, bf16 or f16";
+      const char* wanted = spec.kind == Kind::f32 ? "f32" : spec.kind == Kind::ids ? "i32" : spec.kind == Kind::weight ? "f32, bf16 or f16" : "f32, bf16, f16, q8_0 or nf4";
       c.fail("E_BUFFER", std::string(spec.name) + " is " + dtypeName(run.slots[i]->dtype) + ", expected " + wanted);
     }
   }

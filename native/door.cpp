@@ -8,6 +8,7 @@
 
 #include "cpu.h"
 #include "executor.h"
+#include "quantised.h"
 #include "table.h"
 
 namespace hone {
@@ -224,7 +225,7 @@ napi_value replay(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** alloc(context, id, dtype, length) */
+/** alloc(context, id, dtype, length, length of the rows of a quantised buffer) */
 napi_value alloc(napi_env env, napi_callback_info info) {
   Call call(env, info);
   if (!call.context) return nullptr;
@@ -233,7 +234,11 @@ napi_value alloc(napi_env env, napi_callback_info info) {
   command.type = Command::allocate;
   command.buffer = call.whole(1);
   command.length = call.whole(3);
-  if (command.buffer <= 0 || dtype < 0 || dtype > I32 || command.length < 0 || command.length > (1LL << 46)) return fail(env, "alloc: expected an id, a dtype and a length");
+  if (command.buffer <= 0 || dtype < 0 || dtype > NF4 || command.length < 0 || command.length > (1LL << 46)) return fail(env, "alloc: expected an id, a dtype and a length");
+  if (isQuantised((DType)dtype)) {
+    command.offset = call.whole(4);
+    if (command.offset <= 0 || command.offset % quantisedWidth != 0 || command.length % command.offset != 0) return fail(env, "alloc: a quantised buffer has whole rows, a multiple of 32 long");
+  }
   command.dtype = (DType)dtype;
   call.context->executor->enqueue(std::move(command));
   return nullptr;

@@ -1,10 +1,12 @@
 #include "executor.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <new>
 
 #include "files.h"
+#include "quantised.h"
 
 namespace hone {
 
@@ -22,6 +24,12 @@ int codeOf(const char* kernel) {
 }
 
 std::string plural(int64_t n, const char* what) { return std::to_string(n) + " " + what; }
+
+/** Blocks have no elements to write or read one by one. */
+void refuseBlocks(const Slot& slot, const char* what) {
+  if (isQuantised(slot.dtype))
+    throw Failure{"E_BUFFER", std::string(what) + ": the buffer is quantised; its values go in and out by the kernel copy"};
+}
 
 }  // namespace
 
@@ -104,10 +112,13 @@ void Executor::execute(Command& command) {
         return;
       case Command::allocate: {
         Slot slot;
-        slot.bytes = (size_t)command.length * (size_t)bytesOf(command.dtype);
+        slot.bytes = (size_t)bufferBytes(command.dtype, command.length, command.offset);
         slot.length = command.length;
         slot.dtype = command.dtype;
+        slot.width = command.offset;
         slot.data = memory_.take(slot.bytes);
+        // A strip's rows that are none are multiplied with the others.
+        if (isQuantised(slot.dtype)) memset(slot.data, 0, slot.bytes);
         slots_[command.buffer] = slot;
         return;
       }
@@ -119,6 +130,7 @@ void Executor::execute(Command& command) {
       }
       case Command::write: {
         Slot& slot = slotOf(command.buffer, "write");
+        refuseBlocks(slot, "write");
         if (command.offset < 0 || command.length > slot.length - command.offset)
           throw Failure{"E_BUFFER", "write: " + plural(command.length, "elements") + " at " + std::to_string(command.offset) + " into a buffer of " + std::to_string(slot.length)};
         dropPacks(slot);
@@ -129,6 +141,7 @@ void Executor::execute(Command& command) {
       case Command::read: {
         if (failure_) break;
         Slot& slot = slotOf(command.buffer, "read");
+        refuseBlocks(slot, "read");
         if (command.offset < 0 || command.length > slot.length - command.offset)
           throw Failure{"E_BUFFER", "read: " + plural(command.length, "elements") + " at " + std::to_string(command.offset) + " of a buffer of " + std::to_string(slot.length)};
         const size_t size = (size_t)bytesOf(slot.dtype);
@@ -247,8 +260,13 @@ void Executor::loadFile(const Command& command, Slot& slot) {
     file.read(command.fileOffset, (size_t)command.length * from, (char*)slot.data + (size_t)command.offset * to);
     return;
   }
-  // Another storage type: in pieces through the kernel that converts.
-  const int64_t piece = 1 << 20;
+  // Another storage type: in pieces through the kernel that converts; a quantised buffer takes whole rows.
+  int64_t piece = 1 << 20;
+  if (isQuantised(slot.dtype)) {
+    piece = std::max(slot.width, piece / slot.width * slot.width);
+    if (command.offset % slot.width != 0 || command.length % slot.width != 0)
+      throw Failure{"E_BUFFER", "load: expected whole rows of " + std::to_string(slot.width)};
+  }
   Slot part;
   part.dtype = command.dtype;
   part.bytes = (size_t)piece * from;

@@ -30,6 +30,7 @@ struct Command {
   enum Type { kernel, allocate, release, write, read, load, idle, profile, replay } type = idle;
   KernelCall call;
 
+  /** Of an allocation, `offset` is the length of a quantised buffer's rows. */
   int64_t buffer = 0, offset = 0, length = 0;
   DType dtype = F32;
   /** Source of a write (owned), target of a read or a profile (kept alive by the reply). */

@@ -8,7 +8,10 @@
 
 namespace hone {
 
-enum DType : int { F32 = 0, BF16 = 1, F16 = 2, I32 = 3 };
+enum DType : int { F32 = 0, BF16 = 1, F16 = 2, I32 = 3, Q8_0 = 4, NF4 = 5 };
+/** Stored in blocks: see quantised.h. */
+constexpr bool isQuantised(DType t) { return t >= Q8_0; }
+/** Of one element, where elements have bytes of their own. */
 constexpr int bytesOf(DType t) { return t == BF16 || t == F16 ? 2 : 4; }
 
 /** A copy of a weight in the order in which the product reads it; lives until the buffer is written or freed. */
@@ -24,6 +27,8 @@ struct Slot {
   int64_t length = 0;
   DType dtype = F32;
   size_t bytes = 0;
+  /** Length of a quantised buffer's rows. */
+  int64_t width = 0;
   Pack packs[packKinds];
 };
 

@@ -6,6 +6,7 @@ namespace {
 BufferSpec in(const char* name) { return {name, Kind::f32, false, false}; }
 BufferSpec out(const char* name) { return {name, Kind::f32, true, false}; }
 BufferSpec weight(const char* name) { return {name, Kind::weight, false, false}; }
+BufferSpec blocks(const char* name) { return {name, Kind::blocks, false, false}; }
 BufferSpec ids(const char* name) { return {name, Kind::ids, false, false}; }
 BufferSpec idsOut(const char* name) { return {name, Kind::ids, true, false}; }
 BufferSpec any(const char* name) { return {name, Kind::any, false, false}; }
@@ -33,7 +34,7 @@ const std::vector<KernelSpec>& kernelTable() {
       {"sliceColumns", {in("x"), out("y")}, {"rows", "columns", "from", "count"}},
       {"addColumns", {in("x"), out("y")}, {"rows", "columns", "from", "count"}},
       {"matmul",
-       {weight("a"), weight("b"), out("y"), maybe(weight("bias"))},
+       {weight("a"), blocks("b"), out("y"), maybe(weight("bias"))},
        {"m", "n", "k", "transA", "transB", "accumulate", "alpha", "precision", "weight"}},
       {"rmsnorm", {in("x"), weight("w"), out("y"), out("rstd")}, {"rows", "width", "eps", "offset"}},
       {"rmsnormGrad",
@@ -55,15 +56,15 @@ const std::vector<KernelSpec>& kernelTable() {
       {"gated", {in("gate"), in("up"), out("y")}, {"n", "kind"}},
       {"gatedGrad", {in("gate"), in("up"), in("dy"), out("dGate"), out("dUp")}, {"n", "kind"}},
       {"logprobs",
-       {in("x"), weight("w"), ids("targets"), out("y"), out("lse")},
+       {in("x"), blocks("w"), ids("targets"), out("y"), out("lse")},
        {"rows", "width", "vocab", "softcap", "precision"}},
       {"logprobsGrad",
-       {in("x"), weight("w"), ids("targets"), in("lse"), in("dy"), out("dx"), maybe(out("dw"))},
+       {in("x"), blocks("w"), ids("targets"), in("lse"), in("dy"), out("dx"), maybe(out("dw"))},
        {"rows", "width", "vocab", "softcap", "precision", "accumulate"}},
       {"logprobsWithGrad",
-       {in("x"), weight("w"), ids("targets"), in("dy"), out("y"), out("dx"), maybe(out("dw"))},
+       {in("x"), blocks("w"), ids("targets"), in("dy"), out("y"), out("dx"), maybe(out("dw"))},
        {"rows", "width", "vocab", "softcap", "precision"}},
-      {"logits", {in("x"), weight("w"), out("y")}, {"rows", "width", "vocab", "softcap", "precision"}},
+      {"logits", {in("x"), blocks("w"), out("y")}, {"rows", "width", "vocab", "softcap", "precision"}},
       {"logitsLogprobs", {in("logits"), ids("targets"), out("y")}, {"rows", "vocab"}},
       {"sampleTokens",
        {in("logits"), in("settings"), ids("topK"), ids("keys"), idsOut("tokens"), out("logprobs"), out("drawn")},

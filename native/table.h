@@ -10,6 +10,7 @@ namespace hone {
 enum class Kind {
   f32,
   weight,  // any float type
+  blocks,  // any float type, or quantised
   ids,     // i32
   any,
 };

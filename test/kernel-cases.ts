@@ -1,5 +1,5 @@
 import { random } from '../src/base/index.ts'
-import type { Backend, DType, Values } from '../src/tensor/backend.ts'
+import { type Backend, type DType, isQuantised, type QuantisedType, type Values } from '../src/tensor/backend.ts'
 import { type BufferId, type KernelArgs, type KernelName, unaryKinds } from '../src/tensor/kernels.ts'
 
 /** One call of a kernel with its inputs, for tests that run it on several backends. */
@@ -13,7 +13,10 @@ export interface KernelCase {
 }
 export interface CaseBuffer {
   dtype: DType
+  /** Of a quantised buffer the f32 values that it is made of. */
   values: Values
+  /** Length of a quantised buffer's rows. */
+  width?: number
 }
 
 const f32 = (values: ArrayLike<number>): CaseBuffer => ({ dtype: 'f32', values: Float32Array.from(values) })
@@ -44,9 +47,12 @@ export function draws(seed: number) {
     normals,
     positive: (n: number) => f32((normals(n).values as Float32Array).map((x) => 0.1 + Math.abs(x))),
     ids: (n: number, bound: number) => i32(Int32Array.from({ length: n }, () => below(bound))),
-    /** A weight in any storage type. */
-    weights(n: number, dtype: DType = pick(['f32', 'bf16', 'f16']), scale = 1): CaseBuffer {
+    /** A weight in any storage type; quantised too, where `width` is the length of its rows and they may be. */
+    weights(n: number, dtype?: DType, scale = 1, width = 0): CaseBuffer {
       const { values } = normals(n, scale)
+      const blocks: QuantisedType[] = width > 0 && width % 32 === 0 ? ['q8_0', 'nf4'] : []
+      dtype ??= pick(['f32', 'bf16', 'f16', ...blocks, ...blocks])
+      if (isQuantised(dtype)) return { dtype, values, width }
       if (dtype === 'f32') return { dtype, values }
       if (dtype === 'f16') return { dtype, values: new Uint16Array(Float16Array.from(values).buffer) }
       const bits = new Uint32Array((values as Float32Array).buffer)
@@ -95,14 +101,26 @@ function attentionShape(d: Draws, size: (most: number) => number) {
 }
 
 const headShape = (d: Draws, size: (most: number) => number) =>
-  headOf(d, size(20), size(40), 1 + d.pick([d.below(40), 1023, 1024, 1500]))
+  headOf(d, size(20), d.pick([size(40), 32, 96]), 1 + d.pick([d.below(40), 1023, 1024, 1500]))
 
 function headOf(d: Draws, rows: number, width: number, vocab: number) {
   const softcap = d.pick([0, 0, 3])
   const x = d.normals(rows * width)
-  const w = d.weights(vocab * width, undefined, 0.3)
+  const w = d.weights(vocab * width, undefined, 0.3, width)
   const numbers = { rows, width, vocab, softcap, precision: d.pick([0, 0, 1]) }
   return { rows, width, vocab, numbers, buffers: { x, w, targets: d.ids(rows, vocab) } }
+}
+
+/** Whole rows in or out of blocks. */
+function copyOfRows(d: Draws, size: (most: number) => number): ReturnType<Maker> {
+  const width = 32 * (1 + d.below(5))
+  const rows = Math.min(200, size(70))
+  const [xOffset, yOffset] = [d.below(40) * width, d.below(40) * width]
+  const x = d.weights(rows * width + xOffset, undefined, 1, width)
+  const y = isQuantised(x.dtype)
+    ? d.weights(rows * width + yOffset)
+    : d.weights(rows * width + yOffset, d.pick(['q8_0', 'nf4']), 1, width)
+  return { buffers: { x, y }, numbers: { n: rows * width, xOffset, yOffset }, outputs: { y: 0 } }
 }
 
 const tolerance = 2e-5
@@ -115,6 +133,7 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
     return { buffers: { y: d.weights(n + 3) }, numbers: { n, value: 1.5 }, outputs: { y: 0 } }
   },
   copy: (d, size) => {
+    if (d.below(3) === 0) return copyOfRows(d, size)
     const n = size(100)
     const [xOffset, yOffset] = [d.below(20), d.below(20)]
     return {
@@ -179,9 +198,10 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
     return { buffers: { x: d.normals(n), y: d.normals(4) }, numbers: { n, index: 2 }, outputs: { y: 1e-6 } }
   },
   gatherRows: (d, size) => {
-    const [count, width] = [size(30), 1 + size(40)]
+    const [count, width] = [size(30), d.pick([1 + size(40), 32, 160])]
+    const x = d.weights(9 * width, undefined, 1, width)
     return {
-      buffers: { x: d.weights(9 * width), index: d.ids(count, 9), y: d.normals(count * width) },
+      buffers: { x, index: d.ids(count, 9), y: d.normals(count * width) },
       numbers: { count, width },
       outputs: { y: 0 },
     }
@@ -230,7 +250,7 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
   matmul: (d, size) => {
     // With many rows a task packs its own part of a.
     const many = d.below(4) === 0
-    const [m, n, k] = many
+    let [m, n, k] = many
       ? [99 + d.below(200), size(20), d.pick([size(40), 513])]
       : [size(50), size(70), d.pick([size(40), size(600), 512, 513])]
     const [transA, transB, accumulate, precision, weight] = [
@@ -240,10 +260,13 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
       d.pick([0, 0, 1]),
       d.below(2),
     ]
+    // Rows that may be quantised.
+    if (d.below(2) === 0 && transB) k = 32 * (1 + d.pick([d.below(4), 17, 22]))
+    else if (d.below(2) === 0) n = 32 * (1 + d.below(5))
     const numbers = { m, n, k, transA, transB, accumulate, alpha: d.pick([1, -0.5]), precision, weight }
     const buffers = {
       a: d.weights(m * k),
-      b: d.weights(n * k),
+      b: d.weights(n * k, undefined, 1, transB ? k : n),
       y: d.normals(m * n),
       bias: d.pick([null, d.weights(n)]),
     }
@@ -498,6 +521,30 @@ export function makeCase(kernel: KernelName, seed: number, scale = 1): KernelCas
   return { kernel, label, ...made }
 }
 
+/** A new buffer with these values. */
+export function filled(backend: Backend, { dtype, values, width }: CaseBuffer): BufferId {
+  const id = backend.alloc(dtype, values.length, width)
+  if (!isQuantised(dtype)) {
+    backend.write(id, values)
+    return id
+  }
+  const staged = filled(backend, { dtype: 'f32', values })
+  backend.run('copy', { x: staged, y: id, n: values.length, xOffset: 0, yOffset: 0 })
+  backend.free(staged)
+  return id
+}
+
+/** What a buffer holds; of a quantised one as f32. */
+export async function contentOf(backend: Backend, id: BufferId, { dtype, values }: CaseBuffer): Promise<Values> {
+  const n = values.length
+  if (!isQuantised(dtype)) return backend.read(id, 0, n)
+  const staged = backend.alloc('f32', n)
+  backend.run('copy', { x: id, y: staged, n, xOffset: 0, yOffset: 0 })
+  const content = await backend.read(staged, 0, n)
+  backend.free(staged)
+  return content
+}
+
 /** Runs a case and reads its outputs back. */
 export async function runCase(backend: Backend, test: KernelCase): Promise<Record<string, Values>> {
   const ids: Record<string, BufferId | null> = {}
@@ -506,15 +553,13 @@ export async function runCase(backend: Backend, test: KernelCase): Promise<Recor
       ids[name] = null
       continue
     }
-    const id = backend.alloc(buffer.dtype, buffer.values.length)
-    backend.write(id, buffer.values)
-    ids[name] = id
+    ids[name] = filled(backend, buffer)
   }
   backend.run(test.kernel, { ...ids, ...test.numbers } as unknown as KernelArgs<KernelName>)
   const results: Record<string, Values> = {}
   try {
     for (const name of Object.keys(test.outputs)) {
-      results[name] = await backend.read(ids[name] as BufferId, 0, test.buffers[name]!.values.length)
+      results[name] = await contentOf(backend, ids[name] as BufferId, test.buffers[name]!)
     }
   } finally {
     for (const id of Object.values(ids)) if (id !== null) backend.free(id)

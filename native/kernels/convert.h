@@ -94,6 +94,15 @@ HONE_INLINE void widen(const Slot& slot, int64_t from, int64_t n, float* to) {
   else eachVector(n, [&](int64_t i, int64_t c) { put(to + i, SourceF16::get((const uint16_t*)slot.data + from + i, c), c); });
 }
 
+/** Rounds `n` floats into a bf16 or f16 buffer from index `at` on. */
+HONE_INLINE void narrow(const Slot& slot, int64_t at, int64_t n, const float* from) {
+  uint16_t* to = (uint16_t*)slot.data + at;
+  if (slot.dtype == BF16)
+    for (int64_t i = 0; i < n; i++) to[i] = floatToBf16(from[i]);
+  else
+    for (int64_t i = 0; i < n; i++) to[i] = floatToF16(from[i]);
+}
+
 /** The slot's first n elements as floats: its own memory where it holds floats, else a widened copy in scratch. */
 HONE_INLINE const float* widened(const Run& run, int buffer, int64_t n) {
   const Slot* slot = run.slots[buffer];

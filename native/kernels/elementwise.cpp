@@ -1,5 +1,5 @@
 // Kernels that treat every element alone.
-#include "convert.h"
+#include "blocks.h"
 #include "declare.h"
 #include "functions.h"
 #include "philox.h"
@@ -25,9 +25,52 @@ void kernels::fill(const Run& run) {
   });
 }
 
+namespace {
+
+/** Whole rows out of blocks: a task a row. */
+void copyFromBlocks(const Run& run, const Slot& x, const Slot& y, int64_t rows, int64_t xRow, int64_t yAt) {
+  const int64_t width = x.width;
+  float* lines = y.dtype == F32 ? nullptr : run.scratch(run.threads() * width);
+  run.parallel(rows, (double)rows * width, [&](int64_t r, int worker) {
+    const int64_t at = yAt + r * width;
+    float* line = lines ? lines + worker * width : (float*)y.data + at;
+    withBlocks(x.dtype, [&](auto q) { readRow<decltype(q)>(x.data, width, xRow + r, line); });
+    if (lines) narrow(y, at, width, line);
+  });
+}
+
+/** Whole rows into blocks: a task a strip, whose rows share bytes. */
+void copyIntoBlocks(const Run& run, const Slot& x, const Slot& y, int64_t rows, int64_t xAt, int64_t yRow) {
+  const int64_t width = y.width, first = yRow / stripRows, strips = ceilDivide(yRow + rows, stripRows) - first;
+  run.parallel(strips, 8.0 * rows * width, [&](int64_t task, int) {
+    const int64_t from = most(yRow, (first + task) * stripRows), to = least(yRow + rows, (first + task + 1) * stripRows);
+    for (int64_t row = from; row < to; row++)
+      withBlocks(y.dtype, [&](auto q) {
+        writeRow<decltype(q)>(y.data, width, row, [&](int64_t column, int64_t n, float* values) {
+          widen(x, xAt + (row - yRow) * width + column, n, values);
+        });
+      });
+  });
+}
+
+}  // namespace
+
 void kernels::copy(const Run& run) {
   const Slot *x = run.slots[0], *y = run.slots[1];
   const int64_t xOffset = run.whole(1), yOffset = run.whole(2);
+  if (isQuantised(x->dtype) && isQuantised(y->dtype)) {
+    // Through floats, a strip's rows at a time: few copies of a model take this way.
+    Slot line;
+    line.length = x->width;
+    line.data = run.scratch(x->width);
+    for (int64_t at = 0; at < run.whole(0); at += x->width) {
+      copyFromBlocks(run, *x, line, 1, (xOffset + at) / x->width, 0);
+      copyIntoBlocks(run, line, *y, 1, 0, (yOffset + at) / y->width);
+    }
+    return;
+  }
+  if (isQuantised(x->dtype)) return copyFromBlocks(run, *x, *y, run.whole(0) / x->width, xOffset / x->width, yOffset);
+  if (isQuantised(y->dtype)) return copyIntoBlocks(run, *x, *y, run.whole(0) / y->width, xOffset, yOffset / y->width);
   run.pieces(run.whole(0), piece, 0.5, [&](int64_t from, int64_t to) {
     const int64_t n = to - from, xAt = xOffset + from, yAt = yOffset + from;
     if (x->dtype == y->dtype) {
@@ -45,11 +88,7 @@ void kernels::copy(const Run& run) {
         const int64_t count = least(1024, n - at);
         float* to32 = y->dtype == F32 ? (float*)y->data + yAt + at : part;
         widen(*x, xAt + at, count, to32);
-        uint16_t* to16 = (uint16_t*)y->data + yAt + at;
-        if (y->dtype == BF16)
-          for (int64_t i = 0; i < count; i++) to16[i] = floatToBf16(part[i]);
-        else if (y->dtype == F16)
-          for (int64_t i = 0; i < count; i++) to16[i] = floatToF16(part[i]);
+        if (y->dtype == BF16 || y->dtype == F16) narrow(*y, yAt + at, count, part);
         else if (y->dtype == I32)
           for (int64_t i = 0; i < count; i++) {
             // Out of range has no meaning in C++: it becomes the nearest end, NaN becomes 0.

@@ -19,6 +19,8 @@ struct Panels {
   int64_t outer, k;
   int64_t kc = KC;  // even
   bool alone = false;
+  /** The one row of an operand that is no panel. */
+  bool single = false;
 };
 
 template <int Width>
@@ -64,17 +66,20 @@ struct Output {
 /** Blocks of k up to here are short: products with the rank of an adapter. */
 constexpr int64_t shortBlock = 64;
 
-/** What a block of k adds to C: rows [i0, i1), columns [j0, j1). `a` is the first of the rows' panels, one after another. */
+/**
+ * What a block of k adds to C: rows [i0, i1), columns [j0, j1). `a` is the first of the rows' panels, one after another,
+ * of `side` rows each.
+ */
 template <class Step>
-static void stripeAs(const char* a, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
-                     const Output& out) {
+static void stripeAs(const char* a, int64_t side, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0,
+                     int64_t j1, const Output& out) {
   const int64_t kc = most(0, least(b.kc, b.k - k0)), steps = b.format == Format::pairs ? (kc + 1) / 2 : kc;
   const bool last = k0 + b.kc >= b.k;
   const auto at = [&](int64_t i, int64_t j) {
     const int64_t rows = least(MR, i1 - i);
     const Target target = {out.c + i * out.ld + j, out.ld,    rows, least(NR, j1 - j), out.alpha,
                            out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
-    anyTile<Step>(steps, (const float*)a + (i - i0) * steps, MR, panelAt<NR>(b, k0, j / NR), NR, target);
+    anyTile<Step>(steps, (const float*)a + (i - i0) * steps, side, panelAt<NR>(b, k0, j / NR), NR, target);
   };
   if (kc <= shortBlock) {
     // Little is computed for each element of C: it is walked along its rows, as memory likes it.
@@ -86,23 +91,26 @@ static void stripeAs(const char* a, const Panels& b, int64_t k0, int64_t i0, int
     for (int64_t i = i0; i < i1; i += MR) at(i, j);
 }
 
-static void stripe(const char* a, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
-                   const Output& out) {
-  if (b.format == Format::bf16) return stripeAs<Bf16Step>(a, b, k0, i0, i1, j0, j1, out);
-  if (b.format == Format::f16) return stripeAs<F16Step>(a, b, k0, i0, i1, j0, j1, out);
+static void stripe(const char* a, int64_t side, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0,
+                   int64_t j1, const Output& out) {
+  if (b.format == Format::bf16) return stripeAs<Bf16Step>(a, side, b, k0, i0, i1, j0, j1, out);
+  if (b.format == Format::f16) return stripeAs<F16Step>(a, side, b, k0, i0, i1, j0, j1, out);
 #if defined(__AVX512BF16__)
-  if (b.format == Format::pairs) return stripeAs<PairStep>(a, b, k0, i0, i1, j0, j1, out);
+  if (b.format == Format::pairs) return stripeAs<PairStep>(a, side, b, k0, i0, i1, j0, j1, out);
 #endif
-  return stripeAs<FloatStep>(a, b, k0, i0, i1, j0, j1, out);
+  return stripeAs<FloatStep>(a, side, b, k0, i0, i1, j0, j1, out);
 }
 
 /** One block of C: rows [i0, i1) from a multiple of MR on, columns [j0, j1) from a multiple of NR on. */
 static void block(const Panels& a, const Panels& b, int64_t i0, int64_t i1, int64_t j0, int64_t j1, const Output& out) {
-  for (int64_t k0 = 0; k0 < a.k || k0 == 0; k0 += a.kc) stripe(panelAt<MR>(a, k0, i0 / MR), b, k0, i0, i1, j0, j1, out);
+  for (int64_t k0 = 0; k0 < a.k || k0 == 0; k0 += a.kc) {
+    const char* rows = a.single ? a.data + panelBytes(a.format, k0) : panelAt<MR>(a, k0, i0 / MR);
+    stripe(rows, a.single ? 1 : MR, b, k0, i0, i1, j0, j1, out);
+  }
 }
 
 /** Format in which A travels, and B where it is packed for one use. */
-HONE_INLINE Format passingFormat(bool bf16) {
+HONE_INLINE constexpr Format passingFormat(bool bf16) {
 #if defined(__AVX512BF16__)
   return bf16 ? Format::pairs : Format::floats;
 #else
@@ -148,6 +156,10 @@ static void multiplyPacked(const Run& run, const Panels& a, const Panels& b, int
 }
 
 HONE_INLINE Operand advance(const Operand& x, int64_t outer) {
+  if (isQuantised(x.dtype)) {
+    const int64_t rows = x.outerContiguous ? 0 : outer, columns = x.outerContiguous ? outer : 0;
+    return {x.data, x.dtype, x.ld, x.outerContiguous, x.row + rows, x.column + columns};
+  }
   const int64_t at = outer * (x.outerContiguous ? 1 : x.ld);
   return {(const char*)x.data + at * bytesOf(x.dtype), x.dtype, x.ld, x.outerContiguous};
 }
@@ -171,7 +183,7 @@ static void multiplyOwn(const Run& run, const Operand& a, const Panels& b, int64
       const int64_t kc = least(b.kc, b.k - k0), step = MR * panelBytes(format, kc);
       for (int64_t i = i0; i < i1; i += MR)
         pack<MR>(format, a, i, least(MR, i1 - i), k0, kc, (char*)own + (i - i0) / MR * step);
-      stripe((const char*)own, b, k0, i0, i1, 0, b.outer, out);
+      stripe((const char*)own, MR, b, k0, i0, i1, 0, b.outer, out);
     }
   });
 }
@@ -202,54 +214,26 @@ static void packAll(const Run& run, const Panels& p, const Operand& x) {
   run.parallel(packing.count, packing.work(), [&](int64_t t, int) { packing.compute(t); });
 }
 
-/** The kept pack of the weight in `slot`, made if `make` and it is not there; data is null otherwise. */
-static Panels keptPanels(const Run& run, Slot* slot, const Operand& b, int64_t n, int64_t k, bool bf16, bool make) {
-  Pack& kept = slot->packs[(b.outerContiguous ? 0 : 2) + (bf16 ? 1 : 0)];
-  // One row streams each panel once: in one piece.
-  Panels panels = {(const char*)kept.data, keptFormat(bf16, b.dtype), n, k, KC, true};
-  if (kept.data && kept.n == n && kept.k == k) return panels;
-  if (!make) return {nullptr, panels.format, n, k};
-  makePack(*run.executor, kept, (size_t)panelsBytes<NR>(panels.format, n, k));
-  panels.data = (const char*)kept.data;
-  packAll<NR>(run, panels, b);
-  kept.n = n;
-  kept.k = k;
-  return panels;
-}
-
-/**
- * The product. `weight` is the slot that holds b where it may be kept packed, else null.
- * Scratch is bounded: A in slices of 32 MB, B of 64 MB. `kc` is the length of k's blocks; only a product that no forward
- * pass computes may choose it.
- */
-static void multiply(const Run& run, const Operand& a, const Operand& b, int64_t m, int64_t n, int64_t k, bool bf16,
-                     const Output& out, Slot* weight, int64_t kc = KC) {
-  if (m == 0 || n == 0) return;
-  const Format format = passingFormat(bf16);
-  Panels kept = {nullptr, format, 0, 0};
-  if (weight && k > 0) kept = keptPanels(run, weight, b, n, k, bf16, m <= fewRows);
-  const int64_t perRow = most(1, panelBytes(format, k));
-  const int64_t mSlice = most(MR, least(roundUp(m, MR), (32 << 20) / perRow / MR * MR));
-  const int64_t nSlice = kept.data ? roundUp(n, NR) : most(NR, least(roundUp(n, NR), (64 << 20) / perRow / NR * NR));
-  const int64_t own = k > 0 ? ownRows(run, m) : 0;
-  char* aSpace = own ? nullptr : (char*)run.scratch(panelsBytes<MR>(format, mSlice, k) / 4);
-  char* bSpace = kept.data ? nullptr : (char*)run.scratch(panelsBytes<NR>(format, nSlice, k) / 4);
-  for (int64_t j = 0; j < n; j += nSlice) {
-    const int64_t nc = least(nSlice, n - j);
-    const Panels bPanels = kept.data ? kept : Panels{bSpace, format, nc, k, kc};
-    if (!kept.data) packAll<NR>(run, bPanels, advance(b, j));
-    if (own) {
-      multiplyOwn(run, a, bPanels, m, own, {out.c + j, out.ld, out.alpha, out.accumulate, out.bias ? out.bias + j : nullptr});
-      continue;
-    }
-    for (int64_t i = 0; i < m; i += mSlice) {
-      const int64_t mc = least(mSlice, m - i);
-      const Panels aPanels = {aSpace, format, mc, k, kc};
-      if (j == 0 || mSlice < m) packAll<MR>(run, aPanels, advance(a, i));
-      const Output part = {out.c + i * out.ld + j, out.ld, out.alpha, out.accumulate, out.bias ? out.bias + j : nullptr};
-      multiplyPacked(run, aPanels, bPanels, mc, nc, part);
-    }
+/** Packs A; a single row that lies in one piece is only brought to its format, or left where it lies. */
+static Panels packRows(const Run& run, const Operand& a, int64_t m, int64_t k, Format format, int64_t kc = KC,
+                       char* space = nullptr) {
+  if (!space) space = (char*)run.scratch(panelsBytes<MR>(format, m, k) / 4);
+  if (m != 1 || a.outerContiguous || a.dtype != F32 || (k % 2 != 0 && format == Format::pairs)) {
+    const Panels panels = {space, format, m, k, kc};
+    packAll<MR>(run, panels, a);
+    return panels;
   }
+  const float* row = (const float*)a.data;
+  if (format == Format::floats) return {(const char*)row, format, m, k, kc, false, true};
+#if defined(__AVX512BF16__)
+  for (int64_t at = 0; at < k; at += 2 * W) {
+    const F first = get(row + at, least(W, k - at)), second = k - at > W ? get(row + at + W, least(W, k - at - W)) : zero();
+    put((float*)space + at / 2, pairNeighbours(first, second), least(W, (k - at) / 2));
+  }
+#else
+  eachVector(k, [&](int64_t at, int64_t n) { put((float*)space + at, roundToBf16(get(row + at, n)), n); });
+#endif
+  return {space, format, m, k, kc, false, true};
 }
 
 }  // namespace HONE_ISA

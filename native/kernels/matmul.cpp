@@ -1,5 +1,7 @@
+#include <new>
+
 #include "declare.h"
-#include "gemm.h"
+#include "multiply.h"
 
 namespace hone {
 namespace HONE_ISA {
@@ -28,6 +30,17 @@ Product productOf(const Run& run) {
   return p;
 }
 
+/** One of the products that are done together. */
+struct Part {
+  bool quantised = false;
+  union {
+    Blocks blocks;
+    Strips strips;
+  };
+  Part() {}
+  int64_t count() const { return quantised ? strips.count : blocks.count; }
+};
+
 }  // namespace
 
 void kernels::matmul(const Run& run) {
@@ -38,25 +51,37 @@ void kernels::matmul(const Run& run) {
 
 void matmulsTogether(const Run* runs, int count) {
   const Run& run = runs[0];
+  Product products[mostTogether];
+  for (int i = 0; i < count; i++) products[i] = productOf(runs[i]);
+  for (int i = 0; i < count; i++) {
+    if (!isQuantised(products[i].b.dtype) || !products[i].b.outerContiguous) continue;
+    // Blocks across are packed anew for each product, as a whole.
+    for (int j = 0; j < count; j++) kernels::matmul(runs[j]);
+    return;
+  }
+  const Product& first = products[0];
+  const Panels a = packRows(run, first.a, first.m, first.k, passingFormat(first.bf16));
   Panels weights[mostTogether];
-  Blocks* blocks = (Blocks*)run.scratch(mostTogether * (int64_t)sizeof(Blocks) / 4);
-  const Product first = productOf(run);
-  const Format format = passingFormat(first.bf16);
-  const Panels a = {(const char*)run.scratch(panelsBytes<MR>(format, first.m, first.k) / 4), format, first.m, first.k};
-  packAll<MR>(run, a, first.a);
+  Part parts[mostTogether];
   int64_t tasks = 0;
   double work = 0;
   for (int i = 0; i < count; i++) {
-    const Product p = productOf(runs[i]);
-    weights[i] = keptPanels(runs[i], runs[i].slots[1], p.b, p.n, p.k, p.bf16, true);
-    blocks[i] = Blocks(run, a, weights[i], p.m, p.n, p.out);
-    tasks += blocks[i].count;
-    work += blocks[i].work();
+    const Product& p = products[i];
+    Part& part = parts[i];
+    part.quantised = isQuantised(p.b.dtype);
+    if (part.quantised) new (&part.strips) Strips(run, a, p.b, p.m, p.n, p.out);
+    else {
+      weights[i] = keptPanels(runs[i], runs[i].slots[1], p.b, p.n, p.k, p.bf16, true);
+      new (&part.blocks) Blocks(run, a, weights[i], p.m, p.n, p.out);
+    }
+    tasks += part.count();
+    work += 2.0 * p.m * p.n * p.k;
   }
-  run.parallel(tasks, work, [&](int64_t t, int) {
+  run.parallel(tasks, work, [&](int64_t t, int worker) {
     int i = 0;
-    for (; t >= blocks[i].count; i++) t -= blocks[i].count;
-    blocks[i].compute(t);
+    for (; t >= parts[i].count(); i++) t -= parts[i].count();
+    if (parts[i].quantised) parts[i].strips.compute(t, worker);
+    else parts[i].blocks.compute(t);
   });
 }
 

@@ -1,5 +1,5 @@
 // Kernels that move or add whole rows.
-#include "convert.h"
+#include "blocks.h"
 #include "declare.h"
 #include "reduce.h"
 
@@ -56,6 +56,7 @@ void kernels::gatherRows(const Run& run) {
     for (int64_t i = from; i < to; i++) {
       float* row = (float*)y->data + i * width;
       if (x->dtype == I32) memcpy(row, (const int32_t*)x->data + index[i] * width, (size_t)width * 4);
+      else if (isQuantised(x->dtype)) withBlocks(x->dtype, [&](auto q) { readRow<decltype(q)>(x->data, width, index[i], row); });
       else widen(*x, index[i] * width, width, row);
     }
   });

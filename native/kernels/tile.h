@@ -45,6 +45,26 @@ struct Target {
   const float* bias;  // of the tile's first column, or null
 };
 
+/** Puts a finished tile in its place. */
+template <int M, int V>
+HONE_INLINE void writeTile(const F (&c)[M][V], const Target& out) {
+  const bool full = out.columns >= V * W;
+#pragma GCC unroll 16
+  for (int i = 0; i < M; i++) {
+    if (i >= out.rows) break;
+    float* row = out.c + i * out.ld;
+#pragma GCC unroll 16
+    for (int j = 0; j < V; j++) {
+      const int64_t n = full ? W : most(0, least(W, out.columns - j * W));
+      if (n == 0) break;
+      F value = c[i][j] * out.alpha;
+      if (out.add) value = value + get(row + j * W, n);
+      if (out.bias) value = value + get(out.bias + j * W, n);
+      put(row + j * W, value, n);
+    }
+  }
+}
+
 /**
  * C[0 … M, 0 … V · W] over `steps` of k. A element (i, k) lies at a[k · aStep + i]; B, two vectors wide, at
  * b, its step k at k · bStep. With one vector the second half of the panel is left out.
@@ -73,21 +93,7 @@ HONE_INLINE void tile(int64_t steps, const float* a, int64_t aStep, const typena
     a += aStep;
     b += bStep;
   }
-  const bool full = out.columns >= V * W;
-#pragma GCC unroll 16
-  for (int i = 0; i < M; i++) {
-    if (i >= out.rows) break;
-    float* row = out.c + i * out.ld;
-#pragma GCC unroll 16
-    for (int j = 0; j < V; j++) {
-      const int64_t n = full ? W : most(0, least(W, out.columns - j * W));
-      if (n == 0) break;
-      F value = c[i][j] * out.alpha;
-      if (out.add) value = value + get(row + j * W, n);
-      if (out.bias) value = value + get(out.bias + j * W, n);
-      put(row + j * W, value, n);
-    }
-  }
+  writeTile<M, V>(c, out);
 }
 
 template <int M, int V, class Step>

@@ -1,6 +1,6 @@
 // The vocabulary projection and its soft-max: log-probs and their gradient without ever holding all logits.
 #include "declare.h"
-#include "gemm.h"
+#include "multiply.h"
 #include "logsumexp.h"
 
 namespace hone {
@@ -101,7 +101,7 @@ class Backward {
     const Panels dRows = {dSpace_, h_.format, rows_, n}, wt = {wSpace_, h_.format, h_.width, n};
     const Panels dColumns = {dAcross_, h_.format, n, rows_, evenBlocks(rows_)};
     const Operand words = advance(h_.w, from);
-    const Packing<NR> packing(wt, {words.data, words.dtype, h_.width, true});
+    const Packing<NR> packing(wt, {words.data, words.dtype, h_.width, true, words.row});
     const int64_t tasks = ceilDivide(rows_, taskRows);
     run_.parallel(tasks + packing.count, 20.0 * rows_ * n, [&](int64_t task, int worker) {
       if (task >= tasks) return packing.compute(task - tasks);

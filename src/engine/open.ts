@@ -2,7 +2,7 @@ import { baseName, HoneError, isAbsolute, joinPath, platform } from '../base/ind
 import { resolveHub } from '../formats/index.ts'
 import { attachLora, loadAdapter, loadModel } from '../models/index.ts'
 import type { LoraConfig, Model } from '../models/types.ts'
-import { type BackendOptions, openBackend } from '../tensor/index.ts'
+import { type BackendOptions, openBackend, type QuantisedType } from '../tensor/index.ts'
 import {
   CHATML_TEMPLATE,
   type ChatTemplate,
@@ -21,6 +21,8 @@ export type Progress = (line: string) => void
 export interface OpenOptions extends Omit<LocalEngineOptions, 'tokenizer'> {
   /** What will learn: nothing (default), every weight, or a new or loaded adapter. */
   train?: 'none' | 'full' | 'adapter'
+  /** Keeps the frozen matrices in blocks of 8 or 4 bits a weight. An adapter may learn over them (QLoRA, Dettmers et al. 2023). */
+  quantize?: QuantisedType
   /** Attach a fresh adapter of this shape, where the folder holds none. */
   lora?: LoraConfig
   /** 'chatml', 'openchat' or the path of a Jinja file, instead of the model's own chat template. */
@@ -102,11 +104,17 @@ export async function openText(
 
 /** Opens a model by name, with its tokenizer and chat template, on a backend of its own that `close` frees. */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
-  const { train = 'none', signal, onProgress } = options
+  const { train = 'none', quantize, signal, onProgress } = options
   const { folder, base, tokenizer, template } = await openText(name, options)
   const backend = await openBackend({ kind: options.backend, threads: options.threads, onProgress })
   try {
-    const model = await loadModel(base, { backend, train: train === 'full' ? 'full' : 'none', onProgress, signal })
+    const model = await loadModel(base, {
+      backend,
+      train: train === 'full' ? 'full' : 'none',
+      quantize,
+      onProgress,
+      signal,
+    })
     if (tokenizer.vocabSize > model.config.vocabSize) {
       throw new HoneError(
         'E_TOKENIZER_MISMATCH',

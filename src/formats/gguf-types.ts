@@ -1,5 +1,6 @@
 /** What GGUF files are made of (ggml docs/gguf.md): value types, tensor types, and the blocks of quantised ones. */
 import { HoneError } from '../base/index.ts'
+import { dequantiseQ8, quantiseQ8 } from './blocks.ts'
 import { elementCount, fromFloat32, toFloat32 } from './dtype.ts'
 
 export const GGUF_MAGIC = 0x46554747
@@ -86,51 +87,4 @@ export function encodeGguf(type: GgufFloatType, values: Float32Array): Uint8Arra
 /** Stored bytes → f32: exact for F32, F16 and BF16; scale × integer for Q8_0. */
 export function decodeGguf(type: GgufFloatType, bytes: Uint8Array): Float32Array<ArrayBuffer> {
   return type === 'Q8_0' ? dequantiseQ8(bytes) : toFloat32(bytes, type)
-}
-
-const Q8_BLOCK = 32
-const Q8_BYTES = 34
-
-/**
- * Q8_0: blocks of 32 values, a scale d = max|x| / 127 in f16 and 32 signed bytes round(x / d), halves away from zero.
- * The bytes are computed with the f32 scale before it is rounded to f16, as the reference does. A block with a NaN or an
- * infinity has no scale: throws `E_NOT_FINITE`.
- */
-function quantiseQ8(values: Float32Array): Uint8Array {
-  if (values.length % Q8_BLOCK !== 0)
-    throw new HoneError('E_SHAPE', `Q8_0 needs a multiple of ${Q8_BLOCK} values, got ${values.length}`)
-  const blocks = values.length / Q8_BLOCK
-  const out = new Uint8Array(blocks * Q8_BYTES)
-  const view = new DataView(out.buffer)
-  for (let block = 0; block < blocks; block++) {
-    const from = block * Q8_BLOCK
-    let largest = 0
-    for (let i = from; i < from + Q8_BLOCK; i++) {
-      const size = Math.abs(values[i])
-      if (!(size < Infinity)) throw new HoneError('E_NOT_FINITE', `value ${i} is ${values[i]}, which Q8_0 cannot hold`)
-      if (size > largest) largest = size
-    }
-    const scale = Math.fround(largest / 127)
-    if (scale >= 65520) throw new HoneError('E_NOT_FINITE', `values up to ${largest} need a scale beyond f16`)
-    const inverse = scale === 0 ? 0 : Math.fround(1 / scale)
-    const at = block * Q8_BYTES
-    view.setFloat16(at, scale, true)
-    for (let i = 0; i < Q8_BLOCK; i++) {
-      const scaled = Math.fround(values[from + i] * inverse)
-      view.setInt8(at + 2 + i, Math.sign(scaled) * Math.floor(Math.abs(scaled) + 0.5))
-    }
-  }
-  return out
-}
-
-function dequantiseQ8(bytes: Uint8Array): Float32Array<ArrayBuffer> {
-  if (bytes.length % Q8_BYTES !== 0)
-    throw new HoneError('E_SHAPE', `${bytes.length} bytes are no multiple of the ${Q8_BYTES} of a Q8_0 block`)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const values = new Float32Array((bytes.length / Q8_BYTES) * Q8_BLOCK)
-  for (let at = 0, i = 0; at < bytes.length; at += Q8_BYTES) {
-    const scale = view.getFloat16(at, true)
-    for (let j = 0; j < Q8_BLOCK; j++, i++) values[i] = scale * view.getInt8(at + 2 + j)
-  }
-  return values
 }

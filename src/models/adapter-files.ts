@@ -1,7 +1,6 @@
 import { HoneError, joinPath, platform, showValue } from '../base/index.ts'
 import { fromFloat32, openSafetensors, type TensorEntry, writeSafetensors } from '../formats/index.ts'
 import { readJsonObject } from '../formats/json.ts'
-import type { DType } from '../tensor/index.ts'
 import { type ConfigReader, configReader } from './config-reader.ts'
 import { allocateAdapter, putOn, targetList } from './lora.ts'
 import type { Adapter, LoraConfig, Model } from './types.ts'
@@ -56,7 +55,7 @@ function readTargets(config: ConfigReader): LoraConfig['targets'] {
   )
 }
 
-const storedAs: Partial<Record<string, DType>> = { F32: 'f32', BF16: 'bf16', F16: 'f16' }
+const storedAs: Partial<Record<string, 'f32' | 'bf16' | 'f16'>> = { F32: 'f32', BF16: 'bf16', F16: 'f16' }
 
 /**
  * Puts a PEFT LoRA adapter from its folder over the model. It learns on from there unless `train` is false.

@@ -1,8 +1,9 @@
 import { HoneError, random } from '../base/index.ts'
-import { type Backend, Parameter, type Precision, sizeOf } from '../tensor/index.ts'
+import { type Backend, isQuantised, Parameter, type Precision, type QuantisedType, sizeOf } from '../tensor/index.ts'
 import { weightsOf } from './architecture.ts'
 import { type ParsedConfig, parseModelConfig } from './config.ts'
 import { createModel } from './model.ts'
+import { quantisedType } from './quantise.ts'
 import type { Model } from './types.ts'
 
 export interface InitOptions {
@@ -11,6 +12,8 @@ export interface InitOptions {
   /** Standard deviation of matrices and embeddings (default 0.02). */
   deviation?: number
   precision?: Precision
+  /** Quantises matrices; nothing of the model learns then. */
+  quantize?: QuantisedType
 }
 
 /**
@@ -20,7 +23,7 @@ export interface InitOptions {
  * @throws HoneError E_CONFIG
  */
 export function initModel(source: Record<string, unknown> | ParsedConfig, options: InitOptions): Model {
-  const { backend, seed, deviation = 0.02, precision } = options
+  const { backend, seed, deviation = 0.02, precision, quantize } = options
   if (!Number.isSafeInteger(seed)) throw new HoneError('E_CONFIG', `seed is ${seed}, expected a whole number`)
   const parsed = isParsed(source) ? source : parseModelConfig(source)
   const residual = deviation / Math.sqrt(2 * parsed.architecture.layers)
@@ -29,15 +32,29 @@ export function initModel(source: Record<string, unknown> | ParsedConfig, option
     return Float32Array.from({ length: size }, (_, i) => sigma * normal(i))
   }
   const parameters = new Map<string, Parameter>()
-  for (const { name, shape, role } of weightsOf(parsed.architecture)) {
+  for (const spec of weightsOf(parsed.architecture)) {
+    const { name, shape, role } = spec
     const size = sizeOf(shape)
-    const parameter = new Parameter(name, backend, shape)
-    if (role === 'gain') parameter.write(new Float32Array(size).fill(1))
-    else if (role === 'bias' || deviation === 0) parameter.write(new Float32Array(size))
-    else parameter.write(draw(name, size, role === 'residual' ? residual : deviation))
+    const dtype = quantisedType(parsed.architecture, spec, quantize, 'f32')
+    const parameter = new Parameter(name, backend, shape, dtype, quantize === undefined)
+    if (role === 'gain') fill(parameter, new Float32Array(size).fill(1))
+    else if (role === 'bias' || deviation === 0) fill(parameter, new Float32Array(size))
+    else fill(parameter, draw(name, size, role === 'residual' ? residual : deviation))
     parameters.set(name, parameter)
   }
   return createModel(parsed, backend, parameters, precision)
+}
+
+function fill(parameter: Parameter, values: Float32Array): void {
+  if (!isQuantised(parameter.dtype)) {
+    parameter.write(values)
+    return
+  }
+  const { backend, buffer, size } = parameter
+  const staged = backend.alloc('f32', size)
+  backend.write(staged, values)
+  backend.run('copy', { x: staged, y: buffer, n: size, xOffset: 0, yOffset: 0 })
+  backend.free(staged)
 }
 
 const isParsed = (source: Record<string, unknown> | ParsedConfig): source is ParsedConfig => 'architecture' in source

@@ -1,16 +1,19 @@
 import { HoneError, throwIfAborted } from '../base/index.ts'
 import { type Checkpoint, openCheckpoint, type TensorEntry } from '../formats/index.ts'
-import { type Backend, type DType, Parameter, type Precision } from '../tensor/index.ts'
+import { type Backend, Parameter, type Precision, type QuantisedType } from '../tensor/index.ts'
 import { type Architecture, type WeightSpec, weightsOf } from './architecture.ts'
 import { readModelConfig } from './config.ts'
 import { families } from './families/index.ts'
 import { createModel } from './model.ts'
+import { quantisedType } from './quantise.ts'
 import type { Model } from './types.ts'
 
 export interface LoadOptions {
   backend: Backend
   /** 'full': every weight is an f32 master that learns; 'none': weights stay in the checkpoint's dtype, frozen. */
   train: 'full' | 'none'
+  /** Quantises matrices on their way in; for `train: 'none'`, an adapter over it may learn. */
+  quantize?: QuantisedType
   /** What `hidden` computes in where its inputs do not say; f32. */
   precision?: Precision
   /** A line at each tenth of the way. */
@@ -18,15 +21,20 @@ export interface LoadOptions {
   signal?: AbortSignal
 }
 
-const storedAs: Partial<Record<string, Exclude<DType, 'i32'>>> = { F32: 'f32', BF16: 'bf16', F16: 'f16' }
+const storedAs: Partial<Record<string, 'f32' | 'bf16' | 'f16'>> = { F32: 'f32', BF16: 'bf16', F16: 'f16' }
 
 /**
  * Opens a folder in Hugging Face's format. Weights go from the file to the backend by ranges, one tensor at a time.
- * @throws HoneError E_CONFIG, E_NOT_FOUND, E_CORRUPT; E_WEIGHTS listing every tensor that is missing, unknown, of
+ * @throws HoneError E_CONFIG, also where quantised weights shall learn; E_NOT_FOUND, E_CORRUPT; E_WEIGHTS listing every tensor that is missing, unknown, of
  * another shape or of a dtype that is not read; E_ABORTED. Nothing stays allocated after a throw.
  */
 export async function loadModel(folder: string, options: LoadOptions): Promise<Model> {
-  const { backend, train, precision, onProgress, signal } = options
+  const { backend, train, quantize, precision, onProgress, signal } = options
+  if (quantize && train === 'full') {
+    throw new HoneError('E_CONFIG', `quantize is ${quantize} and every weight shall learn, expected frozen weights`, {
+      help: 'Quantised weights cannot learn: train an adapter over them (adapter=lora), or leave quantize out.',
+    })
+  }
   const parsed = await readModelConfig(folder)
   const checkpoint = await openCheckpoint(folder)
   const matched = matchWeights(checkpoint, parsed.architecture)
@@ -38,7 +46,8 @@ export async function loadModel(folder: string, options: LoadOptions): Promise<M
     for (const { spec, entry } of matched.toSorted(byPlace)) {
       throwIfAborted(signal)
       const dtype = storedAs[entry.dtype]!
-      const kept = train === 'full' || spec.shape.length < 2 ? 'f32' : dtype
+      const plain = train === 'full' || spec.shape.length < 2 ? 'f32' : dtype
+      const kept = quantisedType(parsed.architecture, spec, quantize, plain)
       const parameter = new Parameter(spec.name, backend, spec.shape, kept, train === 'full')
       parameters.set(spec.name, parameter)
       await backend.load(parameter.buffer, 0, { path: entry.file, offset: entry.offset, dtype, length: parameter.size })

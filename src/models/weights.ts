@@ -1,6 +1,6 @@
 import { HoneError, platform } from '../base/index.ts'
 import { openCheckpoint, readTensorBytes, toFloat32 } from '../formats/index.ts'
-import type { Backend, BufferId, DType, Parameter, Values } from '../tensor/index.ts'
+import { type Backend, type BufferId, type DType, isQuantised, type Parameter, type Values } from '../tensor/index.ts'
 import type { Architecture } from './architecture.ts'
 import { readModelConfig } from './config.ts'
 import { matchWeights } from './load.ts'
@@ -23,6 +23,26 @@ function asFloat32(values: Values, dtype: DType): Float32Array {
 async function* readBuffer(backend: Backend, buffer: BufferId, dtype: DType, size: number) {
   for (let from = 0; from < size; from += CHUNK) {
     yield asFloat32(await backend.read(buffer, from, Math.min(CHUNK, size - from)), dtype)
+  }
+}
+
+/** A weight's values as f32, chunk by chunk; those of a quantised one are formed by the backend, whole rows at a time. */
+async function* readParameter({ backend, buffer, dtype, size, shape }: Parameter) {
+  if (!isQuantised(dtype)) {
+    yield* readBuffer(backend, buffer, dtype, size)
+    return
+  }
+  const width = shape.at(-1)!
+  const chunk = Math.max(1, Math.floor(CHUNK / width)) * width
+  const staged = backend.alloc('f32', chunk)
+  try {
+    for (let from = 0; from < size; from += chunk) {
+      const n = Math.min(chunk, size - from)
+      backend.run('copy', { x: buffer, y: staged, n, xOffset: from, yOffset: 0 })
+      yield* readBuffer(backend, staged, 'f32', n)
+    }
+  } finally {
+    backend.free(staged)
   }
 }
 
@@ -65,7 +85,7 @@ export async function* readWeight(
   if (!parameter) throw new HoneError('E_NAME', `the model has no weight '${name}'`)
   const overlay = adapter ? overlayOf(model, name) : undefined
   if (!overlay) {
-    yield* readBuffer(model.backend, parameter.buffer, parameter.dtype, parameter.size)
+    yield* readParameter(parameter)
     return
   }
   const merged = mergedCopy(model, parameter, overlay)
@@ -96,13 +116,12 @@ async function digest(architecture: Architecture, tensors: NamedValues[]): Promi
  */
 export async function weightsHash(model: Model | string, { adapter = true } = {}): Promise<string> {
   if (typeof model === 'string') return folderHash(model)
-  const { architecture, parameters, backend } = model
-  const read = ({ buffer, dtype, size }: Parameter) => readBuffer(backend, buffer, dtype, size)
-  const base: NamedValues[] = [...parameters].map(([name, parameter]) => [name, read(parameter)])
+  const { architecture, parameters } = model
+  const base: NamedValues[] = [...parameters].map(([name, parameter]) => [name, readParameter(parameter)])
   const overlays = adapter ? [...(model.adapter?.overlays.values() ?? [])] : []
   const overlaid = overlays.flatMap(({ a, b, scale }): NamedValues[] => [
-    [`${a.name} × ${scale}`, read(a)],
-    [b.name, read(b)],
+    [`${a.name} × ${scale}`, readParameter(a)],
+    [b.name, readParameter(b)],
   ])
   return digest(architecture, [...base, ...overlaid])
 }

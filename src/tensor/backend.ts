@@ -1,7 +1,15 @@
 import type { BufferId, KernelArgs, KernelName } from './kernels.ts'
 
-/** How a buffer is stored. The reference backend holds every float type as f64. */
-export type DType = 'f32' | 'bf16' | 'f16' | 'i32'
+/**
+ * How a buffer is stored. The reference backend holds every float type as f64. `q8_0` (GGML's: 32 values share a scale in
+ * f16, 8 bits each) and `nf4` (QLoRA's: 64 share one in f32, 4 bits each) are for frozen weights.
+ */
+export type DType = 'f32' | 'bf16' | 'f16' | 'i32' | QuantisedType
+export type QuantisedType = 'q8_0' | 'nf4'
+
+export const isQuantised = (dtype: DType): dtype is QuantisedType => dtype === 'q8_0' || dtype === 'nf4'
+/** Rows of a quantised buffer are a multiple of this long. */
+export const quantisedWidth = 32
 
 export type Values = Float32Array | Float64Array | Int32Array | Uint16Array
 
@@ -10,7 +18,7 @@ export interface FileSlice {
   path: string
   /** Bytes from the start of the file. */
   offset: number
-  dtype: DType
+  dtype: Exclude<DType, QuantisedType>
   /** Elements. */
   length: number
 }
@@ -58,8 +66,11 @@ export interface Backend {
   /** The kernels it has. */
   readonly kernels: ReadonlySet<KernelName>
 
-  /** A buffer of `length` elements with undefined content. */
-  alloc(dtype: DType, length: number): BufferId
+  /**
+   * A buffer of `length` elements with undefined content. A quantised one has whole rows, `width` long; its values go in
+   * by `load` and `copy` and out by `copy`, whole rows at a time, and the layout is the backend's own.
+   */
+  alloc(dtype: DType, length: number, width?: number): BufferId
   free(buffer: BufferId): void
   /** Copies the values at once; they may be changed after the call. A bf16 or f16 buffer takes its 16-bit patterns. */
   write(buffer: BufferId, values: Values, offset?: number): void

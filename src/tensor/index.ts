@@ -1,4 +1,15 @@
-export type { Backend, BackendStats, DType, FileSlice, KernelTime, Profile, Recording, Values } from './backend.ts'
+export type {
+  Backend,
+  BackendStats,
+  DType,
+  FileSlice,
+  KernelTime,
+  Profile,
+  QuantisedType,
+  Recording,
+  Values,
+} from './backend.ts'
+export { isQuantised, quantisedWidth } from './backend.ts'
 export { openReferenceBackend } from './backends/reference/index.ts'
 export { type BufferId, type KernelArgs, type KernelName, kernelSpecs, type UnaryKind, unaryKinds } from './kernels.ts'
 export { type BackendOptions, openBackend } from './open.ts'

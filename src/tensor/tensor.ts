@@ -77,7 +77,7 @@ export class Tensor {
 }
 
 /**
- * A weight: lives as long as its model. `master` trains and is f32; a frozen weight stays in the dtype it was stored in.
+ * A weight: lives as long as its model. `master` trains and is f32; a frozen weight may be stored in any dtype.
  * `grad` is allocated with the first gradient and added to until the optimizer's step clears it.
  */
 export class Parameter {
@@ -96,7 +96,7 @@ export class Parameter {
     this.shape = shape
     this.dtype = dtype
     this.size = sizeOf(shape)
-    this.buffer = backend.alloc(dtype, this.size)
+    this.buffer = backend.alloc(dtype, this.size, shape.at(-1))
     this.#trainable = trainable
     if (trainable && dtype !== 'f32') {
       throw new HoneError('E_DTYPE', `${name} is stored as ${dtype}; a trained weight needs an f32 master`)

@@ -52,6 +52,11 @@ export const trainKeys = {
     .union([z.literal('all-linear'), z.array(z.string())])
     .default('all-linear')
     .describe('modules that LoRA overlays'),
+  quantize: z
+    .enum(['q8_0', 'nf4'])
+    .nullable()
+    .default(null)
+    .describe('keep what LoRA lies over in 8 or 4 bits a weight (QLoRA)'),
   rsLora: z.boolean().default(false).describe('scale by alpha / √rank'),
   template: z
     .string()

@@ -111,6 +111,7 @@ function openOptions<P extends Params>({ config, hooks }: Plan<P>) {
   return {
     train: config.adapter ? ('adapter' as const) : ('full' as const),
     lora: config.adapter ? { rank, alpha, dropout, targets, rsLora } : undefined,
+    quantize: config.quantize ?? undefined,
     seed: config.seed,
     precision: config.precision,
     checkpoint: config.checkpoint,

@@ -137,12 +137,13 @@ test('no number, however wrong, crashes a kernel or reads out of bounds', async 
   const native = loadNative(await buildNative())
   const context = native.open(2, native.isas[0])
   const ids = [1, 2, 3, 4, 5, 6, 7, 8]
-  for (const id of ids) native.alloc(context, id, [0, 0, 0, 1, 2, 3, 3, 0][id - 1], 1 + d.below(40))
+  for (const id of ids) native.alloc(context, id, [0, 0, 0, 1, 2, 3, 3, 0][id - 1], 1 + d.below(40), 0)
+  for (const id of [9, 10]) native.alloc(context, id, id - 5, 96, 32)
   let failures = 0
   for (let round = 0; round < 4000; round++) {
     const opcode = d.below(native.kernels.length)
     const { buffers, numbers } = native.kernels[opcode]
-    const args = Float64Array.from([...buffers.map(() => d.below(10)), ...numbers.map(() => d.pick(wrong))])
+    const args = Float64Array.from([...buffers.map(() => d.below(12)), ...numbers.map(() => d.pick(wrong))])
     native.enqueue(context, opcode, args)
     await native.idle(context).catch((error) => {
       failures++

@@ -1,5 +1,5 @@
 import { HoneError, platform } from '../../../base/index.ts'
-import type { Backend, DType, KernelTime, Values } from '../../backend.ts'
+import { type Backend, type DType, isQuantised, type KernelTime, quantisedWidth, type Values } from '../../backend.ts'
 import { type BufferId, type KernelName, kernelSpecs } from '../../kernels.ts'
 import { buildNative } from './build.ts'
 import { loadNative, type NativeModule } from './native.ts'
@@ -13,12 +13,14 @@ export interface CpuOptions {
   onProgress?: (line: string) => void
 }
 
-/** Codes of the dtypes on the native side, and their bytes. */
+/** Codes of the dtypes on the native side, and bytes of an element: on average, where elements share scales. */
 const dtypes: Record<DType, { code: number; bytes: number }> = {
   f32: { code: 0, bytes: 4 },
   bf16: { code: 1, bytes: 2 },
   f16: { code: 2, bytes: 2 },
   i32: { code: 3, bytes: 4 },
+  q8_0: { code: 4, bytes: 34 / 32 },
+  nf4: { code: 5, bytes: 36 / 64 },
 }
 
 interface Slot {
@@ -135,13 +137,19 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
     threads,
     kernels: new Set(table.keys()),
 
-    alloc(dtype, length) {
+    alloc(dtype, length, width = length) {
       checkOpen()
       if (!Number.isSafeInteger(length) || length < 0 || length > 2 ** 46) {
         throw new HoneError('E_BUFFER', `alloc: a length of ${length} elements, expected a whole number from 0 on`)
       }
+      if (isQuantised(dtype) && (width === 0 || width % quantisedWidth !== 0 || length % width !== 0)) {
+        throw new HoneError(
+          'E_BUFFER',
+          `alloc: ${length} elements of ${dtype} in rows of ${width}, expected whole rows, a multiple of ${quantisedWidth} long`,
+        )
+      }
       const id = nextId++
-      native.alloc(context, id, dtypes[dtype].code, length)
+      native.alloc(context, id, dtypes[dtype].code, length, width)
       slots.set(id, { dtype, length })
       bytes += length * dtypes[dtype].bytes
       return id
@@ -161,12 +169,14 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
       checkOpen()
       const slot = slotOf(buffer, 'write')
       within(slot, offset, values.length, 'write')
+      refuseBlocks(slot, 'write')
       native.write(context, buffer, offset, dtypes[slot.dtype].bytes, asStored(values, slot.dtype))
     },
     async read(buffer, offset, length) {
       checkOpen()
       const slot = slotOf(buffer, 'read')
       within(slot, offset, length, 'read')
+      refuseBlocks(slot, 'read')
       const into = emptyValues(slot.dtype, length)
       return settle(native.read(context, buffer, offset, dtypes[slot.dtype].bytes, into))
     },
@@ -258,6 +268,11 @@ function connect(native: NativeModule, threads: number, isa: string): Backend {
       bytes = 0
     },
   }
+}
+
+function refuseBlocks({ dtype }: Slot, what: string): void {
+  if (!isQuantised(dtype)) return
+  throw new HoneError('E_BUFFER', `${what}: the buffer is ${dtype}; its values go in and out by the kernel copy`)
 }
 
 function emptyValues(dtype: DType, length: number): Values {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { draws } from '../../../../test/kernel-cases.ts'
+import { type CaseBuffer, contentOf, draws, filled } from '../../../../test/kernel-cases.ts'
 import { philox } from '../../../base/index.ts'
-import type { Backend, DType, Values } from '../../backend.ts'
+import { type Backend, isQuantised, type Values } from '../../backend.ts'
 import type { BufferId, KernelArgs, KernelName } from '../../kernels.ts'
 import { openCpuBackend } from './index.ts'
 
@@ -14,7 +14,7 @@ afterAll(() => {
   for (const backend of backends) backend.close()
 })
 
-type Input = Values | { dtype: DType; values: Values } | null
+type Input = Values | CaseBuffer | null
 
 /** Runs one kernel on arrays; those named in `outputs` are read back. */
 async function call<K extends KernelName>(
@@ -25,21 +25,19 @@ async function call<K extends KernelName>(
   outputs: string[],
 ): Promise<Record<string, Values>> {
   const ids: Record<string, BufferId | null> = {}
-  const lengths: Record<string, number> = {}
+  const made: Record<string, CaseBuffer> = {}
   for (const [name, input] of Object.entries(buffers)) {
     if (input === null) {
       ids[name] = null
       continue
     }
-    const values = 'values' in input && 'dtype' in input ? input.values : (input as Values)
-    const dtype = 'dtype' in input ? input.dtype : values instanceof Int32Array ? 'i32' : 'f32'
-    ids[name] = backend.alloc(dtype, values.length)
-    lengths[name] = values.length
-    backend.write(ids[name], values)
+    made[name] =
+      'dtype' in input ? input : { dtype: input instanceof Int32Array ? 'i32' : 'f32', values: input as Values }
+    ids[name] = filled(backend, made[name])
   }
   backend.run(kernel, { ...ids, ...numbers } as unknown as KernelArgs<K>)
   const results: Record<string, Values> = {}
-  for (const name of outputs) results[name] = await backend.read(ids[name] as BufferId, 0, lengths[name])
+  for (const name of outputs) results[name] = await contentOf(backend, ids[name] as BufferId, made[name])
   for (const id of Object.values(ids)) if (id !== null) backend.free(id)
   return results
 }
@@ -65,11 +63,14 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
         [5, 200, 512],
         [90, 16, 1],
         [140, 40, 600],
+        // Quantised rows, on both sides of the numbers of rows at which their product takes another way.
+        [67, 300, 544],
       ]) {
         for (const precision of [0, 1]) {
-          for (const dtype of ['f32', 'bf16', 'f16'] as const) {
+          for (const dtype of ['f32', 'bf16', 'f16', 'q8_0', 'nf4'] as const) {
+            if (isQuantised(dtype) && k % 32 !== 0) continue
             const a = d.normals(m * k).values
-            const b = d.weights(n * k, dtype)
+            const b = d.weights(n * k, dtype, 1, k)
             const bias = d.normals(n).values
             const numbers = { n, k, transA: 0, transB: 1, accumulate: 0, alpha: 0.7, precision }
             const run = async (from: number, count: number, weight: number) => {
@@ -84,14 +85,19 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
               [2, 3],
               [0, 4],
               [m - 5, 5],
+              [m - 8, 8],
+              [3, 9],
+              [m - 64, 64],
               [1, m - 1],
             ]) {
+              if (from < 0 || from + count > m) continue
               for (const weight of [0, 1]) {
                 const label = `rows ${from}+${count} of ${m}×${n}×${k}, ${dtype}, precision ${precision}, weight ${weight}`
                 sameBits(await run(from, count, weight), rowsOf(whole, n, from, count), label)
               }
             }
-            // The same product from [k, n] storage.
+            // The same product from [k, n] storage; blocks across would hold other values.
+            if (isQuantised(dtype)) continue
             const patterns = b.values
             const across = patterns.slice()
             for (let j = 0; j < n; j++) for (let p = 0; p < k; p++) across[p * n + j] = patterns[j * k + p]
@@ -156,13 +162,16 @@ describe.each(backends.map((backend) => [backend.isa, backend] as const))(
     })
 
     test('log-probs: trainer, scorer and sampler give the same floats', async () => {
-      for (const [rows, width, vocab, softcap, precision] of [
-        [70, 19, 2500, 0, 0],
-        [9, 530, 1024, 5, 0],
-        [33, 40, 77, 0, 1],
-      ]) {
+      for (const [rows, width, vocab, softcap, precision, dtype] of [
+        [70, 19, 2500, 0, 0, 'bf16'],
+        [9, 530, 1024, 5, 0, 'bf16'],
+        [33, 40, 77, 0, 1, 'bf16'],
+        [70, 96, 1100, 0, 0, 'q8_0'],
+        [9, 64, 1030, 0, 1, 'q8_0'],
+        [70, 96, 1100, 0, 1, 'nf4'],
+      ] as const) {
         const d = draws(vocab)
-        const [x, w] = [d.normals(rows * width).values, d.weights(vocab * width, 'bf16', 0.5)]
+        const [x, w] = [d.normals(rows * width).values, d.weights(vocab * width, dtype, 0.5, width)]
         const numbers = { width, vocab, softcap, precision }
         const targets = d.ids(rows, vocab).values
         const floats = (n: number) => new Float32Array(n)

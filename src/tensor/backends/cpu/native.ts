@@ -18,7 +18,7 @@ export interface NativeModule {
   /** Kernels one after another: for each its opcode and then its arguments, as `enqueue` takes them. */
   program(context: NativeContext, numbers: Float64Array): NativeProgram
   replay(context: NativeContext, program: NativeProgram): void
-  alloc(context: NativeContext, id: number, dtype: number, length: number): void
+  alloc(context: NativeContext, id: number, dtype: number, length: number, width: number): void
   free(context: NativeContext, id: number): void
   write(context: NativeContext, id: number, offset: number, elementBytes: number, values: Values): void
   read<V extends Values>(context: NativeContext, id: number, offset: number, elementBytes: number, into: V): Promise<V>

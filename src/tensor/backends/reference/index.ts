@@ -1,5 +1,6 @@
 import { HoneError, platform } from '../../../base/index.ts'
-import type { Backend, DType, FileSlice, KernelTime, Values } from '../../backend.ts'
+import { throughBlocks } from '../../../formats/blocks.ts'
+import { type Backend, type DType, type FileSlice, isQuantised, type KernelTime, type Values } from '../../backend.ts'
 import { type BufferId, type KernelName, kernelSpecs } from '../../kernels.ts'
 import { narrow, widen } from './floats.ts'
 import { referenceKernels } from './kernels.ts'
@@ -7,6 +8,8 @@ import { referenceKernels } from './kernels.ts'
 interface Slot {
   dtype: DType
   data: Float64Array | Int32Array
+  /** Length of its rows. */
+  width: number
 }
 
 /**
@@ -31,9 +34,10 @@ export function openReferenceBackend(): Backend {
     threads: 1,
     kernels: new Set(Object.keys(kernelSpecs) as KernelName[]),
 
-    alloc(dtype, length) {
+    alloc(dtype, length, width = length) {
       slots.set(nextId, {
         dtype,
+        width,
         data: dtype === 'i32' ? new Int32Array(length) : new Float64Array(length).fill(Number.NaN),
       })
       return nextId++
@@ -54,8 +58,9 @@ export function openReferenceBackend(): Backend {
       return slot(buffer, 'read').data.slice(offset, offset + length)
     },
     async load(buffer, offset, source) {
-      const { data } = slot(buffer, 'load')
-      data.set(await readSlice(source), offset)
+      const held = slot(buffer, 'load')
+      held.data.set(await readSlice(source), offset)
+      if (isQuantised(held.dtype)) quantise(held, offset, source.length)
     },
     run(kernel, args) {
       const spec = kernelSpecs[kernel]
@@ -79,6 +84,9 @@ export function openReferenceBackend(): Backend {
       const begin = timed ? platform().elapsed() : 0
       ;(referenceKernels[kernel] as (b: unknown, n: unknown) => void)(buffers, given)
       timed?.push({ kernel, args: { ...given }, begin, seconds: platform().elapsed() - begin })
+      if (kernel === 'copy' && isQuantised(dtypes['y'])) {
+        quantise(slot(given['y'] as BufferId, 'copy'), given['yOffset'] as number, given['n'] as number)
+      }
       for (const [name, dtype] of Object.entries(dtypes)) {
         if ((dtype === 'bf16' || dtype === 'f16') && name === 'y') narrow(buffers[name] as Float64Array, dtype)
       }
@@ -118,6 +126,12 @@ export function openReferenceBackend(): Backend {
     },
     close: () => slots.clear(),
   }
+}
+
+/** Rounds whole rows in place to what their blocks can hold. */
+function quantise({ dtype, data, width }: Slot, offset: number, length: number): void {
+  const rows = Float32Array.from(data.subarray(offset, offset + length))
+  data.set(throughBlocks(dtype as 'q8_0', rows, width), offset)
 }
 
 async function readSlice({ path, offset, dtype, length }: FileSlice): Promise<Values> {
