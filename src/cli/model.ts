@@ -8,7 +8,10 @@ export const modelKeys = {
   template: z.string().optional().describe("'chatml', 'openchat' or a Jinja file; the model's own unless given"),
   seed: z.int().nonnegative().default(0).describe('of everything that is drawn'),
   precision: z.enum(['f32', 'bf16']).default('f32').describe('of matrix products; sums are f32'),
-  quantize: z.enum(['q8_0', 'nf4']).optional().describe('keep frozen matrices in 8 bits a weight, or the layers in 4'),
+  quantize: z
+    .enum(['q8_0', 'nf4'])
+    .optional()
+    .describe('keep frozen matrices in 8 bits a weight; nf4: those of the layers in 4'),
   threads: z.int().positive().nullable().default(null).describe('of the kernels; all cores unless given'),
   backend: z.enum(['cpu', 'reference']).default('cpu').describe('reference: slow and in f64, for comparison'),
 } as const

@@ -1,6 +1,6 @@
 import { baseName, HoneError, isAbsolute, joinPath, platform } from '../base/index.ts'
 import { resolveHub } from '../formats/index.ts'
-import { attachLora, loadAdapter, loadModel } from '../models/index.ts'
+import { attachLora, checkFrozen, loadAdapter, loadModel } from '../models/index.ts'
 import type { LoraConfig, Model } from '../models/types.ts'
 import { type BackendOptions, openBackend, type QuantisedType } from '../tensor/index.ts'
 import {
@@ -105,6 +105,7 @@ export async function openText(
 /** Opens a model by name, with its tokenizer and chat template, on a backend of its own that `close` frees. */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
   const { train = 'none', quantize, signal, onProgress } = options
+  checkFrozen(train, quantize)
   const { folder, base, tokenizer, template } = await openText(name, options)
   const backend = await openBackend({ kind: options.backend, threads: options.threads, onProgress })
   try {

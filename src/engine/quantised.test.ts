@@ -63,3 +63,8 @@ test('8 bits change what a model says by little, 4 bits by more', async () => {
   expect(off.nf4).toBeLessThan(0.3)
   expect(off.nf4).toBeGreaterThan(off.q8_0)
 })
+
+test('a full training over blocks is refused before anything is read', async () => {
+  const opened = openModel('./nowhere', { train: 'full', quantize: 'q8_0' })
+  await expect(opened).rejects.toMatchObject({ code: 'E_CONFIG', message: expect.stringMatching(/quantize is q8_0/) })
+})

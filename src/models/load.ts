@@ -5,7 +5,7 @@ import { type Architecture, type WeightSpec, weightsOf } from './architecture.ts
 import { readModelConfig } from './config.ts'
 import { families } from './families/index.ts'
 import { createModel } from './model.ts'
-import { quantisedType } from './quantise.ts'
+import { checkFrozen, quantisedType } from './quantise.ts'
 import type { Model } from './types.ts'
 
 export interface LoadOptions {
@@ -30,11 +30,7 @@ const storedAs: Partial<Record<string, 'f32' | 'bf16' | 'f16'>> = { F32: 'f32', 
  */
 export async function loadModel(folder: string, options: LoadOptions): Promise<Model> {
   const { backend, train, quantize, precision, onProgress, signal } = options
-  if (quantize && train === 'full') {
-    throw new HoneError('E_CONFIG', `quantize is ${quantize} and every weight shall learn, expected frozen weights`, {
-      help: 'Quantised weights cannot learn: train an adapter over them (adapter=lora), or leave quantize out.',
-    })
-  }
+  checkFrozen(train, quantize)
   const parsed = await readModelConfig(folder)
   const checkpoint = await openCheckpoint(folder)
   const matched = matchWeights(checkpoint, parsed.architecture)

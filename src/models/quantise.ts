@@ -1,11 +1,12 @@
-import type { DType, QuantisedType } from '../tensor/index.ts'
-import { quantisedWidth } from '../tensor/index.ts'
+import { HoneError } from '../base/index.ts'
+import { type DType, type QuantisedType, quantisedWidth } from '../tensor/index.ts'
 import type { Architecture, WeightSpec } from './architecture.ts'
 
 /**
  * The dtype in which a frozen weight is kept where the model is quantised, or `stored` where it stays as it is: norms,
- * biases, learned positions, and rows that are no multiple of 32 long. q8_0 takes every other matrix, as llama.cpp's does;
- * nf4 the projections of the layers alone, as QLoRA's does: the vocabulary is read too often to be that coarse.
+ * biases, learned positions, and rows that are no multiple of 32 long. q8_0 takes every other matrix, as llama.cpp's does.
+ * nf4 is for the projections of the layers; QLoRA leaves the vocabulary in 16 bits, here it is q8_0: as near, and half as
+ * long to read.
  */
 export function quantisedType(
   { names }: Architecture,
@@ -16,5 +17,13 @@ export function quantisedType(
   if (!quantize || shape.length < 2 || shape[1] % quantisedWidth !== 0) return stored
   if (names.positions !== undefined && name === `${names.positions}.weight`) return stored
   const isVocabulary = name === `${names.embedding}.weight` || name === `${names.head}.weight`
-  return quantize === 'nf4' && isVocabulary ? stored : quantize
+  return isVocabulary ? 'q8_0' : quantize
+}
+
+/** @throws HoneError E_CONFIG where quantised weights shall learn */
+export function checkFrozen(train: 'none' | 'full' | 'adapter', quantize: QuantisedType | undefined): void {
+  if (!quantize || train !== 'full') return
+  throw new HoneError('E_CONFIG', `quantize is ${quantize} and every weight shall learn, expected frozen weights`, {
+    help: 'Quantised weights cannot learn: train an adapter over them (adapter=lora; in hone bench a rank), or leave quantize out.',
+  })
 }

@@ -4,7 +4,9 @@
  *
  * Conventions
  * - Matrices are row-major and dense. Activations and gradients are f32 (f64 in the reference); a buffer named `w`,
- *   `table`, `a` or `b` may also be stored as bf16 or f16 and is widened on the way in. Ids and plans are i32.
+ *   `table`, `a` or `b` may also be stored as bf16 or f16 and is widened on the way in. Ids and plans are i32. The b of
+ *   `matmul`, the w of the vocabulary's kernels and the x of `gatherRows` and `copy` may be quantised: then they have the
+ *   rows that they were allocated with, and their values are f32 numbers like any other.
  * - `accumulate` = 1 adds to the output instead of replacing it. Gradients of weights (`dw`, `db`, `dTable`) are always
  *   added. A name with '?' may be null.
  * - Every forward reduction has an order fixed by its own length alone (never by how many rows there are, by the thread
@@ -14,7 +16,10 @@
 export const kernelSpecs = {
   /** y[i] = value */
   fill: { buffers: ['y'], numbers: ['n', 'value'] },
-  /** y[yOffset + i] = x[xOffset + i]; converts between dtypes (to bf16 and f16: nearest, ties to even). */
+  /**
+   * y[yOffset + i] = x[xOffset + i]; converts between dtypes (to bf16 and f16: nearest, ties to even). Quantised buffers
+   * give and take whole rows; a block with a value that is not finite becomes NaN.
+   */
   copy: { buffers: ['x', 'y'], numbers: ['n', 'xOffset', 'yOffset'] },
   /** y += alpha · x */
   axpy: { buffers: ['x', 'y'], numbers: ['n', 'alpha'] },
