@@ -9,7 +9,7 @@ import { verdictOf } from './verdict.ts'
 export interface ProveOptions {
   /** Fewer or more seeds than the proof asks for. */
   seeds?: number
-  /** 'smoke' runs the program in seconds; its verdict means nothing. */
+  /** 'smoke' runs the program in seconds, with two settings an arm at most; its verdict means nothing. */
   size?: 'full' | 'smoke'
   /** Where finished runs and base models are kept; the user's cache unless given. */
   folder?: string
@@ -98,7 +98,8 @@ export async function prove(recipe: Recipe, options: ProveOptions = {}): Promise
   for (const [name, arm] of arms) {
     chosen[name] = arm.trials[0]
     let best = Number.NEGATIVE_INFINITY
-    for (const settings of arm.trials.length > 1 ? arm.trials : []) {
+    const trials = size === 'smoke' ? arm.trials.slice(0, 2) : arm.trials
+    for (const settings of trials.length > 1 ? trials : []) {
       const scores: number[] = []
       for (let pilot = 0; pilot < proof.pilots; pilot++) {
         scores.push((await run(name, arm, settings, firstPilot + pilot))[proof.goal])

@@ -3,6 +3,8 @@ import type { Recipe } from '../proofs/index.ts'
 
 /** Every recipe by its id; a file is loaded when its recipe is asked for. */
 const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
+  'balance-budget': () => import('./balance-budget.ts'),
+  limo: () => import('./limo.ts'),
   'ln-dpo': () => import('./ln-dpo.ts'),
   rdpo: () => import('./rdpo.ts'),
 }
