@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { formatDuration } from '../base/index.ts'
-import { prove } from '../proofs/index.ts'
+import { formatDuration, formatNumber } from '../base/index.ts'
+import { pilot, prove } from '../proofs/index.ts'
 import { recipeOf } from '../recipes/index.ts'
-import { proofText } from '../report/index.ts'
+import { proofText, textTable } from '../report/index.ts'
 import { verb } from './verb.ts'
 
 export default verb({
@@ -12,13 +12,26 @@ Finished runs are kept in the cache: a proof that was stopped goes on where it w
   options: z.strictObject({
     id: z.array(z.string()).length(1).describe('of the system'),
     seeds: z.int().positive().optional().describe("runs of each arm; the proof's own number unless given"),
+    pilot: z.boolean().default(false).describe('only try the settings of each arm, on the pilot seeds: no verdict'),
   }),
-  main: ['seeds'],
+  main: ['seeds', 'pilot'],
   words: 'id',
   placeholders: { id: 'ID' },
   example: ['hone prove rdpo --seeds 2'],
-  async run({ id: [id], seeds }, terminal) {
+  async run({ id: [id], seeds, pilot: isPilot }, terminal) {
     const recipe = await recipeOf(id)
+    if (isPilot) {
+      const trials = await pilot(recipe, { signal: terminal.signal, onProgress: terminal.status })
+      terminal.status('')
+      const cells = (values: object) => Object.entries(values).map(([key, x]) => `${key} ${formatNumber(x as number)}`)
+      const rows = trials.map(({ arm, settings, figures }) => [
+        arm,
+        cells(settings).join(' '),
+        cells(figures).join('  '),
+      ])
+      terminal.print(textTable(rows))
+      return { document: { id, trials } }
+    }
     const proven = await prove(recipe, { seeds, signal: terminal.signal, onProgress: terminal.status })
     terminal.status('')
     terminal.print(proofText(proven))

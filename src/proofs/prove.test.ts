@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
-import { prove } from './prove.ts'
+import { pilot, prove } from './prove.ts'
 import { type Figures, type Proof, proof, recipe, type Settings } from './types.ts'
 import { atLeast, less } from './verdict.ts'
 
@@ -59,6 +59,15 @@ test('every arm tries all its settings on the pilot seeds alone, then runs the b
     [1, 2, 3].flatMap((seed) => [`old 2 ${seed}`, `new 2 ${seed}`]),
   )
   expect(proven.figures['new']['score'].values).toEqual([1.01, 1.02, 1])
+})
+
+test('pilots alone never touch a seed of the proof', async () => {
+  const { made, runs } = world()
+  const trials = await pilot(made, { folder })
+  expect(trials).toHaveLength(6)
+  expect(trials[1]).toMatchObject({ arm: 'old', settings: { rate: 2 } })
+  expect(trials[1].figures['score']).toBeCloseTo((0.02 + 0) / 2, 12)
+  expect(runs.every((run) => run.endsWith('pilot'))).toBe(true)
 })
 
 test('what was finished is not run again, more seeds add to it', async () => {

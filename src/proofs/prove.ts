@@ -55,77 +55,107 @@ const firstPilot = 1001
  * @throws HoneError E_PROOF where arms have unlike numbers of trials, or a run gives no number
  */
 export async function prove(recipe: Recipe, options: ProveOptions = {}): Promise<Proven> {
+  const { proof } = recipe
+  const session = await openSession(recipe, options)
+  const settings = chosen(recipe, await runPilots(recipe, session))
+  const seeds = Array.from({ length: options.seeds ?? proof.seeds }, (_, i) => i + 1)
+  const found: Record<string, Figures[]> = {}
+  for (const seed of seeds) {
+    for (const name of Object.keys(proof.arms)) {
+      found[name] = [...(found[name] ?? []), await session.run(name, settings[name], seed)]
+    }
+  }
+  const checks = proof.judge(measuredOf(found))
+  return {
+    id: recipe.id,
+    claim: proof.claim,
+    verdict: verdictOf(checks),
+    checks,
+    figures: summarise(found),
+    settings,
+    baseline: proof.baseline,
+    seeds,
+    seconds: session.seconds(),
+    shrunk: proof.shrunk,
+    definition: session.definition,
+  }
+}
+
+/** One setting that an arm may choose, with what the pilot seeds gave for it. */
+export interface Trial {
+  arm: string
+  settings: Settings
+  /** Means over the pilot seeds. */
+  figures: Figures
+}
+
+/** Runs the pilot seeds alone: what a proof may be designed on, because its verdict never sees them. */
+export async function pilot(recipe: Recipe, options: Omit<ProveOptions, 'seeds'> = {}): Promise<Trial[]> {
+  return runPilots(recipe, await openSession(recipe, options))
+}
+
+type Session = Awaited<ReturnType<typeof openSession>>
+
+async function openSession(recipe: Recipe, options: ProveOptions) {
   const { id, proof } = recipe
   const { size = 'full', signal, onProgress } = options
   const folder = options.folder ?? joinPath(platform().cacheFolder(), 'proofs')
-  const seeds = Array.from({ length: options.seeds ?? proof.seeds }, (_, i) => i + 1)
-  const arms = Object.entries(proof.arms)
   requireEqualTrials(recipe)
   const definition = await definitionHash(recipe)
   const models = openModels(joinPath(folder, 'models'), { signal, onProgress })
   const bases = (await proof.bases?.(models, proof.sizes[size])) ?? {}
   let seconds = 0
 
-  async function run(name: string, arm: Arm<unknown>, settings: Settings, seed: number): Promise<Figures> {
+  async function run(arm: string, settings: Settings, seed: number): Promise<Figures> {
     throwIfAborted(signal)
-    const key = JSON.stringify([definition, size, name, settings, seed])
+    const key = JSON.stringify([definition, size, arm, settings, seed])
     const path = joinPath(folder, id, `${platform().sha256().update(key).digest().slice(0, 24)}.json`)
     const isPilot = seed >= firstPilot
     let kept = await readKept(path)
     if (!kept) {
-      const label = `${id}: ${name}, ${isPilot ? 'pilot' : 'seed'} ${seed} ${showSettings(settings)}`
+      const label = `${id}: ${arm}, ${isPilot ? 'pilot' : 'seed'} ${seed} ${showSettings(settings)}`
       onProgress?.(label)
       const scratch = joinPath(folder, id, `.scratch-${platform().processId()}`)
-      const verbs = openVerbs({
-        folderOf: (stage) => joinPath(scratch, stage ?? 'result'),
-        signal,
-        overwrite: true,
-      })
+      const verbs = openVerbs({ folderOf: (stage) => joinPath(scratch, stage ?? 'result'), signal, overwrite: true })
       const bench: Bench<unknown> = { ...verbs, seed, size: proof.sizes[size], bases, models, isPilot }
       const began = platform().elapsed()
-      const figures = await arm.run(bench, settings)
+      const figures = await proof.arms[arm].run(bench, settings)
       await platform().remove(scratch)
       requireNumbers(figures, label)
       kept = { figures, seconds: platform().elapsed() - began }
       await platform().makeFolder(joinPath(folder, id))
-      await platform().writeAtomic(path, JSON.stringify({ arm: name, settings, seed, ...kept }))
+      await platform().writeAtomic(path, JSON.stringify({ arm, settings, seed, ...kept }))
     }
     seconds += kept.seconds
     return kept.figures
   }
 
-  const chosen: Record<string, Settings> = {}
-  for (const [name, arm] of arms) {
-    chosen[name] = arm.trials[0]
-    let best = Number.NEGATIVE_INFINITY
-    const trials = size === 'smoke' ? arm.trials.slice(0, 2) : arm.trials
-    for (const settings of trials.length > 1 ? trials : []) {
-      const scores: number[] = []
-      for (let pilot = 0; pilot < proof.pilots; pilot++) {
-        scores.push((await run(name, arm, settings, firstPilot + pilot))[proof.goal])
-      }
-      if (mean(scores) > best) [best, chosen[name]] = [mean(scores), settings]
+  return { run, definition, isSmoke: size === 'smoke', seconds: () => seconds }
+}
+
+async function runPilots({ proof }: Recipe, { run, isSmoke }: Session): Promise<Trial[]> {
+  const found: Trial[] = []
+  for (const [arm, { trials }] of Object.entries(proof.arms)) {
+    for (const settings of trials.length > 1 ? trials.slice(0, isSmoke ? 2 : trials.length) : []) {
+      const runs: Figures[] = []
+      for (let i = 0; i < proof.pilots; i++) runs.push(await run(arm, settings, firstPilot + i))
+      const names = Object.keys(runs[0])
+      const figures = Object.fromEntries(names.map((name) => [name, mean(runs.map((figures) => figures[name]))]))
+      found.push({ arm, settings, figures })
     }
   }
-  const found: Record<string, Figures[]> = Object.fromEntries(arms.map(([name]) => [name, []]))
-  for (const seed of seeds) {
-    for (const [name, arm] of arms) found[name].push(await run(name, arm, chosen[name], seed))
-  }
+  return found
+}
 
-  const checks = proof.judge(measuredOf(found))
-  return {
-    id,
-    claim: proof.claim,
-    verdict: verdictOf(checks),
-    checks,
-    figures: summarise(found),
-    settings: chosen,
-    baseline: proof.baseline,
-    seeds,
-    seconds,
-    shrunk: proof.shrunk,
-    definition,
+/** The settings of each arm whose goal is the largest, of equal ones the first. */
+function chosen({ proof }: Recipe, trials: readonly Trial[]): Record<string, Settings> {
+  const best = ([name, arm]: [string, Arm<unknown>]) => {
+    const own = trials.filter((trial) => trial.arm === name)
+    const goal = ({ figures }: Trial) => figures[proof.goal]
+    const first = own.reduce<Trial | null>((a, b) => (a && goal(a) >= goal(b) ? a : b), null)
+    return [name, first?.settings ?? arm.trials[0]]
   }
+  return Object.fromEntries(Object.entries(proof.arms).map(best))
 }
 
 function measuredOf(found: Record<string, Figures[]>): Measured {

@@ -37,7 +37,7 @@ export default recipe({
     shrunk: '4 β by 2 learning rates, the rate chosen on a pilot seed; 800 pairs.',
     objectives: ['ln-dpo', 'dpo', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, demonstrations: 12_000, pairs: 800, epochs: 2, requests: 300, betas: 4 },
+      full: { width: 96, layers: 3, demonstrations: 40_000, pairs: 800, epochs: 2, requests: 300, betas: 4 },
       smoke: { width: 32, layers: 1, demonstrations: 64, pairs: 16, epochs: 1, requests: 8, betas: 2 },
     },
     bases: async ({ fresh, trained }, size) => {
@@ -91,7 +91,7 @@ const demonstrations = (count: number) =>
 /** Trains at β and, once settings are chosen, at every other point of the grid for the spread. */
 function arm(objective: 'dpo' | 'ln-dpo', grid: readonly number[]) {
   return {
-    trials: [3e-4, 1e-3].flatMap((learningRate) => grid.map((beta) => ({ beta, learningRate }))),
+    trials: [3e-5, 1e-4].flatMap((learningRate) => grid.map((beta) => ({ beta, learningRate }))),
     async run(bench: Bench<Size>, { beta: chosen, learningRate }: Settings) {
       const { seed, size, bases, isPilot, train } = bench
       const data = many(size.pairs, draws(seed, 'ln-dpo/pairs'), (draw) => drawReplyPair(draw, 1.6))
