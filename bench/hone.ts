@@ -1,7 +1,7 @@
 /**
  * hone as a contestant: answers every line on stdin with one measurement.
  *
- *     node --conditions=source bench/hone.ts train|sft|dpo|decode|prefill --shape b --precision f32 [--rank 16] [--batch 1]
+ *     node --conditions=source bench/hone.ts train|sft|dpo|decode|prefill --shape b --precision f32 [--rank 16] [--batch 1] [--quantize q8_0]
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -10,7 +10,7 @@ import { packTree, type RowInput } from 'hone-lm/batch'
 import { openLocalEngine } from 'hone-lm/engine'
 import { attachLora, initModel } from 'hone-lm/models'
 import { dpo, type Objective, sft } from 'hone-lm/objectives'
-import { openBackend, type Precision } from 'hone-lm/tensor'
+import { openBackend, type Precision, type QuantisedType } from 'hone-lm/tensor'
 import { configOf, shapes } from './shapes.ts'
 
 const { values, positionals } = parseArgs({
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     rank: { type: 'string', default: '0' },
     batch: { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
+    quantize: { type: 'string' },
   },
 })
 const [what] = positionals
@@ -30,7 +31,8 @@ const batch = Number(values.batch)
 const draw = random(0, 'bench')
 
 const backend = await openBackend({ threads: Number(values.threads) })
-const model = initModel(configOf(shape), { backend, seed: 0 })
+const quantize = values.quantize as QuantisedType | undefined
+const model = initModel(configOf(shape), { backend, seed: 0, quantize })
 if (Number(values.rank) > 0)
   attachLora(model, { rank: Number(values.rank), alpha: 32, targets: 'all-linear' }, { seed: 0 })
 const engine = openLocalEngine(model, {

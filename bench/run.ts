@@ -106,6 +106,7 @@ if (wanted.has('decode')) {
     const with_ = ['--batch', String(batch)]
     await hold(`decode ${batch}`, 'b', 'tokens/s', [
       ...precisions.map((p) => hone(`hone ${p}`, ['decode', '--precision', p, ...with_])),
+      hone('hone q8_0', ['decode', '--quantize', 'q8_0', ...with_]),
       ...torch('PyTorch f32', ['decode', ...with_]),
       ...torch('PyTorch bf16', ['decode', '--dtype', 'bf16', ...with_]),
       ...['f32', 'bf16', 'q8_0'].flatMap((type) => llamaCpp(`llama.cpp ${type}`, 'decode', 'b', type, batch)),
@@ -194,6 +195,6 @@ function summary() {
     b1: rate('decode 1', shape, `hone ${precision}`),
     b16: rate('decode 16', shape, `hone ${precision}`),
   })
-  const decode = { a: { f32: decoded('a', 'f32') }, b: { f32: decoded('b', 'f32'), bf16: decoded('b', 'bf16') } }
+  const decode = { a: { f32: decoded('a', 'f32') }, b: { f32: decoded('b', 'f32'), bf16: decoded('b', 'bf16'), q8_0: decoded('b', 'q8_0') } }
   return { train, decode }
 }
