@@ -40,7 +40,8 @@ struct Q8 {
       const int whole = size(scaled) < 128 ? (int)((double)size(scaled) + 0.5) : 0;
       ((int8_t*)(block + format.scales + i * format.column))[lane] = (int8_t)(scaled < 0 ? -whole : whole);
     }
-    return scale;
+    // A scale beyond f16 is none.
+    return scale < 65520 ? scale : __builtin_nanf("");
   }
 };
 
