@@ -195,6 +195,9 @@ function summary() {
     b1: rate('decode 1', shape, `hone ${precision}`),
     b16: rate('decode 16', shape, `hone ${precision}`),
   })
-  const decode = { a: { f32: decoded('a', 'f32') }, b: { f32: decoded('b', 'f32'), bf16: decoded('b', 'bf16'), q8_0: decoded('b', 'q8_0') } }
+  const decode = {
+    a: { f32: decoded('a', 'f32') },
+    b: { f32: decoded('b', 'f32'), bf16: decoded('b', 'bf16'), q8_0: decoded('b', 'q8_0') },
+  }
   return { train, decode }
 }
