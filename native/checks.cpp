@@ -318,6 +318,12 @@ CHECK(sampleTokens) {
   c.need(3, c.times(rows, 4));
   for (int i : {4, 5, 6}) c.need(i, rows);
 }
+CHECK(topTokens) {
+  const I64 rows = c.size(0), vocab = c.size(1, 1), count = c.size(2, 1);
+  if (count > vocab) c.fail("E_KERNEL", "count is " + std::to_string(count) + ", expected at most the vocabulary of " + std::to_string(vocab));
+  c.need(0, c.times(rows, vocab));
+  for (int i : {1, 2}) c.need(i, c.times(rows, count));
+}
 CHECK(dropout) {
   const I64 rows = c.size(0), all = c.times(rows, c.size(1));
   if (!(c.run.numbers[2] >= 0 && c.run.numbers[2] < 1)) c.fail("E_KERNEL", "rate is " + std::to_string(c.run.numbers[2]) + ", expected at least 0 and below 1");

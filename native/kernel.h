@@ -97,8 +97,8 @@ constexpr int mostTogether = 4;
   X(fill) X(copy) X(axpy) X(unary) X(unaryGrad) X(binary) X(sumRows) X(sumColumns) X(sumSquares) X(gatherRows)       \
   X(scatterRows) X(scatterAddRows) X(sliceColumns) X(addColumns) X(matmul) X(rmsnorm) X(rmsnormGrad) X(layernorm)    \
   X(layernormGrad) X(ropeTable) X(rope) X(attention) X(attentionGrad) X(gated) X(gatedGrad) X(logprobs)              \
-  X(logprobsGrad) X(logprobsWithGrad) X(logits) X(logitsLogprobs) X(sampleTokens) X(dropout) X(clipFactor) X(adamw)  \
-  X(sgd) X(lion) X(multiplyAdds) X(blockSums)
+  X(logprobsGrad) X(logprobsWithGrad) X(logits) X(logitsLogprobs) X(sampleTokens) X(topTokens) X(dropout) X(clipFactor)  \
+  X(adamw) X(sgd) X(lion) X(multiplyAdds) X(blockSums)
 
 #define HONE_COUNT(name) +1
 constexpr int kernelCount = 0 HONE_KERNELS(HONE_COUNT);

@@ -69,6 +69,7 @@ const std::vector<KernelSpec>& kernelTable() {
       {"sampleTokens",
        {in("logits"), in("settings"), ids("topK"), ids("keys"), idsOut("tokens"), out("logprobs"), out("drawn")},
        {"rows", "vocab", "seedLow", "seedHigh"}},
+      {"topTokens", {in("logits"), idsOut("tokens"), out("logprobs")}, {"rows", "vocab", "count"}},
       {"dropout",
        {in("x"), out("y"), ids("rowIds"), ids("positions")},
        {"rows", "width", "rate", "seedLow", "seedHigh", "stream"}},

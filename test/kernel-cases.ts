@@ -441,6 +441,19 @@ export const caseMakers: { [K in KernelName]?: Maker } = {
       outputs: { tokens: 0, logprobs: 1e-6, drawn: 1e-5 },
     }
   },
+  topTokens: (d, size) => {
+    const [rows, vocab] = [size(20), 1 + d.pick([d.below(40), 700, 1500])]
+    const count = 1 + d.below(Math.min(vocab, 24))
+    return {
+      buffers: {
+        logits: d.normals(rows * vocab, 3),
+        tokens: d.ids(rows * count, 9),
+        logprobs: d.normals(rows * count),
+      },
+      numbers: { rows, vocab, count },
+      outputs: { tokens: 0, logprobs: 1e-6 },
+    }
+  },
   dropout: (d, size) => {
     const [rows, width] = [size(20), size(50)]
     const buffers = {

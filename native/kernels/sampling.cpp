@@ -1,4 +1,4 @@
-// Drawing tokens from logits.
+// Drawing tokens from logits, and finding the most probable ones.
 #include "declare.h"
 #include "logsumexp.h"
 #include "philox.h"
@@ -9,7 +9,7 @@ namespace HONE_ISA {
 namespace {
 
 struct Candidate {
-  float weight;  // e^((z − max) / temperature)
+  float weight;  // e^((z − max) / temperature), or z itself
   int32_t id;
 };
 
@@ -174,7 +174,38 @@ Draw draw(const float* z, int64_t vocab, const float* settings, int64_t topK, ui
   return {space[pick].id, log1((float)((double)space[pick].weight / total))};
 }
 
+/** The `count` largest of n logits in order, equals by id, among those that are numbers. */
+void largest(const float* z, int64_t n, int64_t count, Candidate* kept) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const Candidate one = {z[i] == z[i] ? z[i] : -__builtin_inff(), (int32_t)i};
+    if (found == count && !before(one, kept[count - 1])) continue;
+    int64_t at = found < count ? found++ : count - 1;
+    for (; at > 0 && before(one, kept[at - 1]); at--) kept[at] = kept[at - 1];
+    kept[at] = one;
+  }
+}
+
 }  // namespace
+
+void kernels::topTokens(const Run& run) {
+  const float* logits = run.floats(0);
+  int32_t* tokens = (int32_t*)run.ints(1);
+  float* logprobs = run.floats(2);
+  const int64_t rows = run.whole(0), vocab = run.whole(1), count = run.whole(2);
+  const int64_t perWorker = roundUp(2 * count, 16);
+  float* space = run.scratch(perWorker * run.threads());
+  run.parallel(rows, rows * vocab * 4.0, [&](int64_t r, int worker) {
+    const float* z = logits + r * vocab;
+    const SumExp sum = sumExpOf(z, vocab);
+    Candidate* kept = (Candidate*)(space + worker * perWorker);
+    largest(z, vocab, count, kept);
+    for (int64_t i = 0; i < count; i++) {
+      tokens[r * count + i] = kept[i].id;
+      logprobs[r * count + i] = sum.logprob(z[kept[i].id]);
+    }
+  });
+}
 
 void kernels::sampleTokens(const Run& run) {
   const float *logits = run.floats(0), *settings = run.floats(1);

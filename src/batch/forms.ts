@@ -44,5 +44,24 @@ export function withAnswersOf(row: RowInput, other: RowInput): RowInput {
   return { ...row, segments: [...row.segments, ...segments] }
 }
 
+/** Two rows side by side as one, the second's sequences after the first's: what is compared or mixed across rows. */
+export function joinRows(first: RowInput, second: RowInput): RowInput {
+  const base = first.segments.length
+  const sequence = 1 + lastSequence(first.segments)
+  const shifted = second.segments.map((segment) => ({
+    ...segment,
+    ...(segment.parent !== undefined && segment.parent >= 0 && { parent: segment.parent + base }),
+    sequence: sequence + (segment.sequence ?? 0),
+  }))
+  const names = new Set([...Object.keys(first.values ?? {}), ...Object.keys(second.values ?? {})])
+  const values = Object.fromEntries(
+    [...names].map((name) => {
+      const [a = [], b = []] = [first.values?.[name], second.values?.[name]].map((list) => list && Array.from(list))
+      return [name, [...a, ...new Array(sequence - a.length).fill(Number.NaN), ...b]]
+    }),
+  )
+  return { id: first.id, segments: [...first.segments, ...shifted], ...(names.size > 0 && { values }) }
+}
+
 const lastSequence = (segments: readonly SegmentInput[]) =>
   segments.reduce((most, { sequence = 0 }) => Math.max(most, sequence), 0)

@@ -1,5 +1,6 @@
-export { type Form, forms, referenceRow, sequenceName, withAnswersOf } from './forms.ts'
+export { type Form, forms, joinRows, referenceRow, sequenceName, withAnswersOf } from './forms.ts'
 export {
+  type HiddenMix,
   packTree,
   predecessors,
   type RowInput,

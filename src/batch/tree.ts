@@ -33,6 +33,19 @@ export interface TokenTree {
   rows: Int32Array
   /** [S] index into `rows` of each segment. */
   segmentRow: Int32Array
+  /** Further tokens at each target whose log-probs are wanted, `count` each, with those that a teacher gives them. */
+  candidates?: { count: number; tokens: Int32Array; logprobs: Float32Array }
+  /** [T] second tokens, blended in at the embedding by their weights; no gradient goes to the embeddings then. */
+  inputMix?: { tokens: Int32Array; weights: Float32Array }
+  /** [M] pairs of targets whose hidden states are mixed before the head: weight of the first, the rest of the second. */
+  hiddenMix?: HiddenMix
+}
+
+export interface HiddenMix {
+  /** [M] places in `targets`, of one row each. */
+  first: Int32Array
+  second: Int32Array
+  weights: Float32Array
 }
 
 /** One segment to be packed: its tokens, and which of them are learnt from. */

@@ -16,8 +16,9 @@ import {
   treePlan,
 } from '../tensor/index.ts'
 import type { Tokenizer } from '../text/types.ts'
+import { inputMix, readExtra, readTop, weighed } from './readouts.ts'
 import { loadState, saveState } from './state.ts'
-import type { Engine, ForwardBackwardOptions, ForwardBackwardResult } from './types.ts'
+import type { Engine, ForwardBackwardOptions, ForwardBackwardResult, ForwardResult, ReadOptions } from './types.ts'
 
 export interface LocalEngineOptions {
   /** Decodes completions' text; without it `sample` gives tokens alone. */
@@ -49,6 +50,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       plan: treePlan(scope, batch),
       precision,
       checkpoint: options.checkpoint,
+      inputMix: inputMix(scope, batch),
       adapter: extra.adapter,
       dropout: rowIds ? { seed: extra.dropoutSeed ?? 0, rowIds: scope.from(rowIds) } : undefined,
     })
@@ -72,10 +74,18 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
     }
   }
 
-  async function forward(batch: TokenTree, how: { adapter?: boolean; dropoutSeed?: number }): Promise<Float32Array> {
-    if (batch.targets.length === 0) return new Float32Array(0)
+  async function forward(batch: TokenTree, how: ReadOptions & { dropoutSeed?: number }): Promise<ForwardResult> {
+    if (batch.targets.length === 0) return { logprobs: new Float32Array(0) }
     using scope = new Scope(backend)
-    return Float32Array.from(await read(ask(scope, batch, how)).read())
+    const asked = ask(scope, batch, how)
+    const output = read(asked)
+    const extra = readExtra(batch, asked, output, model.head, head)
+    const values = Float32Array.from(await output.read())
+    return {
+      logprobs: values,
+      ...(extra && { extra: Float32Array.from(await extra.read()) }),
+      ...(how.topk && { topk: await readTop(asked, model.head, how.topk, head) }),
+    }
   }
 
   async function forwardBackward<P extends Params>(
@@ -84,9 +94,9 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
   ) {
     const whole = { batch: batches, state }
     const result: ForwardBackwardResult = { loss: 0, metrics: {}, logprobs: [] }
-    const part = (index: number, values: Float32Array): ReadBatch => ({
+    const part = (index: number, values: ForwardResult): ReadBatch => ({
       tree: batches[index],
-      logprobs: values,
+      ...values,
       reference: reference?.[index],
     })
     const add = ({ loss, metrics, state }: Evaluated) => {
@@ -95,9 +105,9 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       for (const [name, value] of Object.entries(metrics)) result.metrics[name] = (result.metrics[name] ?? 0) + value
     }
     // An objective over the whole batch is evaluated once, on all micro-batches; its cotangents wait for the second pass.
-    let waiting: Float32Array[] | null = null
+    let waiting: Evaluated | null = null
     if (objective.scope === 'batch' && batches.length > 1) {
-      const values: Float32Array[] = []
+      const values: ForwardResult[] = []
       for (const batch of batches) values.push(await forward(batch, { dropoutSeed }))
       const evaluated = await evaluateObjective(
         host,
@@ -107,7 +117,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
         whole,
       )
       add(evaluated)
-      waiting = evaluated.cotangents
+      waiting = evaluated
     }
     for (const [index, batch] of batches.entries()) {
       throwIfAborted(signal)
@@ -117,32 +127,38 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       }
       using scope = new Scope(backend, { record: true })
       const asked = ask(scope, batch, { dropoutSeed })
-      const evaluate = (values: Float32Array) =>
+      const evaluate = (values: ForwardResult) =>
         evaluateObjective(host, objective, params, [part(index, values)], whole)
-      if (objective.linear && !waiting) {
+      if (objective.linear && !waiting && !batch.candidates && !batch.hiddenMix) {
         // The gradient at any log-probs is the gradient: both directions go off at once.
-        const [cotangent] = (await evaluate(new Float32Array(batch.targets.length))).cotangents
+        const [cotangent] = (await evaluate({ logprobs: new Float32Array(batch.targets.length) })).cotangents
         const both = logprobsWithGrad(asked.hidden, model.head, asked.targets, scope.from(cotangent), head)
         const reading = both.values.read()
         scope.backward(asked.hidden, both.gradient)
         const values = Float32Array.from(await reading)
         result.logprobs.push(values)
-        add(await evaluate(values))
+        add(await evaluate({ logprobs: values }))
         refuseNonFinite(result.loss, batch)
         continue
       }
       const output = read(asked)
+      const extra = readExtra(batch, asked, output, model.head, head)
       const values = Float32Array.from(await output.read())
       result.logprobs.push(values)
-      let cotangent = waiting?.[index]
-      if (!cotangent) {
-        const evaluated = await evaluate(values)
+      let [cotangent, further] = [waiting?.cotangents[index], waiting?.extra[index]]
+      if (!cotangent || !further) {
+        const evaluated = await evaluate({
+          logprobs: values,
+          ...(extra && { extra: Float32Array.from(await extra.read()) }),
+        })
         add(evaluated)
         cotangent = evaluated.cotangents[0]
+        further = evaluated.extra[0]
       }
       throwIfAborted(signal)
       refuseNonFinite(result.loss, batch)
-      scope.backward(output, scope.from(cotangent))
+      if (extra) scope.backward(weighed(output, cotangent, extra, further))
+      else scope.backward(output, scope.from(cotangent))
     }
     await backend.idle()
     return result
@@ -155,12 +171,11 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
   return {
     config,
     hardware: { backend: backend.name, isa: backend.isa, threads: backend.threads },
-    readouts: new Set(['logprob'] as const),
+    readouts: new Set(['logprob', 'logprobsOf', 'topk', 'inputMix', 'hiddenMix'] as const),
     get weightsVersion() {
       return optimizer.steps
     },
-    forward: (batch, { signal, adapter } = {}) =>
-      interruptible(signal, async () => ({ logprobs: await forward(batch, { adapter }) })),
+    forward: (batch, { signal, ...how } = {}) => interruptible(signal, () => forward(batch, how)),
     async forwardBackward(batches, given) {
       try {
         return await interruptible(given.signal, () => forwardBackward(batches, given))

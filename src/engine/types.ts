@@ -3,8 +3,20 @@ import type { Completion, Prompt, Sampling, TextPiece } from '../generate/index.
 import type { ModelConfig } from '../models/types.ts'
 import type { Objective, Params } from '../objectives/index.ts'
 
-/** A differentiable value per position that an engine can give. */
-export type Readout = 'logprob'
+/**
+ * What an engine can give beyond a sample: log-probs of the targets; of given other tokens (`candidates` of a batch); the
+ * most probable tokens; and log-probs under blended inputs (`inputMix`) or mixed hidden states (`hiddenMix`).
+ */
+export type Readout = 'logprob' | 'logprobsOf' | 'topk' | 'inputMix' | 'hiddenMix'
+
+export interface ForwardResult {
+  /** [P] of the targets. */
+  logprobs: Float32Array
+  /** [P · count] of the batch's `candidates`, or [2 M] of both tokens of each pair of its `hiddenMix`. */
+  extra?: Float32Array
+  /** The `topk` most probable tokens at each target, in order: [P · topk]. */
+  topk?: { count: number; tokens: Int32Array; logprobs: Float32Array }
+}
 
 /** What a training asks of an engine beside the call's own arguments. */
 export interface CallOptions {
@@ -14,6 +26,11 @@ export interface CallOptions {
 export interface ForwardOptions extends CallOptions {
   /** False reads the base model without its adapter. */
   adapter?: boolean
+}
+
+export interface ReadOptions extends ForwardOptions {
+  /** How many of the most probable tokens at each target are wanted too. */
+  topk?: number
 }
 
 export interface SampleOptions extends ForwardOptions {
@@ -55,7 +72,7 @@ export interface Engine {
   readonly weightsVersion: number
 
   /** The log-prob of each target of the batch. */
-  forward(batch: TokenTree, options?: ForwardOptions): Promise<{ logprobs: Float32Array }>
+  forward(batch: TokenTree, options?: ReadOptions): Promise<ForwardResult>
   /**
    * Loss and gradient of an objective over some micro-batches that form one update; gradients accumulate.
    * @throws HoneError E_NON_FINITE naming the rows of the batch; no gradient remains

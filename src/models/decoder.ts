@@ -2,11 +2,13 @@ import {
   type AttentionShape,
   add,
   attention,
+  detach,
   dropout,
   embedding,
   gated,
   layernorm,
   linear,
+  mul,
   type Parameter,
   type Precision,
   type RopeTable,
@@ -16,6 +18,7 @@ import {
   type Scope,
   scale,
   slice,
+  sub,
   type Tensor,
   unary,
 } from '../tensor/index.ts'
@@ -62,7 +65,7 @@ export function decode(
   const { rope: turning, embeddingScale } = architecture
   const angles = turning && ropeTable(inputs.positions, scope.from(turning.frequencies), turning.factor)
   const pass: Pass = { architecture, inputs, precision: inputs.precision ?? 'f32', overlays, angles }
-  let h = embedding(scope, weights.embedding, inputs.tokens)
+  let h = inputEmbedding(scope, weights.embedding, inputs)
   if (embeddingScale !== 1) h = scale(h, embeddingScale)
   if (weights.positions) h = add(h, embedding(scope, weights.positions, inputs.positions))
   for (const [index, layer] of weights.layers.entries()) {
@@ -71,6 +74,12 @@ export function decode(
     })
   }
   return normalise(h, weights.finalNorm, architecture)
+}
+
+function inputEmbedding(scope: Scope, table: Parameter, { tokens, inputMix }: ModelInputs): Tensor {
+  const own = embedding(scope, table, tokens)
+  if (!inputMix) return own
+  return detach(add(own, mul(inputMix.weights, sub(embedding(scope, table, inputMix.tokens), own))))
 }
 
 function attentionBlock(h: Tensor, layer: Layer<Linear, Norm>, index: number, pass: Pass): Tensor {

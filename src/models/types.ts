@@ -41,6 +41,8 @@ export interface ModelInputs {
   precision?: Precision
   /** Run each layer again in the backward pass instead of keeping its activations. */
   checkpoint?: boolean
+  /** [T] i32 second tokens and [T, 1] their weights, blended at the embedding, which then gets no gradient. */
+  inputMix?: { tokens: Tensor; weights: Tensor }
   /** False leaves the adapter's overlays out: the reference of a tuned adapter is the model without it. */
   adapter?: boolean
   /** Seed of this step's dropout and [T] i32 row ids; absent: none is dropped. */

@@ -10,6 +10,8 @@ export interface Evaluated {
   metrics: Record<string, number>
   /** For each part [P]: d loss / d logprob. */
   cotangents: Float32Array[]
+  /** For each part [E]: that of its further log-probs. */
+  extra: Float32Array[]
   /** The running figures after this batch, where the objective has some. */
   state?: Record<string, number>
 }
@@ -33,27 +35,38 @@ export async function evaluateObjective<P extends Params>(
   options: EvaluateOptions = {},
 ): Promise<Evaluated> {
   using scope = new Scope(host, { record: true })
-  const sizes = parts.map(({ tree }) => tree.targets.length)
-  const total = sizes.reduce((a, b) => a + b, 0)
-  const logprobs = new Float64Array(total)
-  let at = 0
-  for (const [p, part] of parts.entries()) {
-    logprobs.set(part.logprobs, at)
-    at += sizes[p]
-  }
-  const leaf = scope.from(logprobs, [total], { needsGrad: true })
+  const leaf = leafOf(
+    scope,
+    parts.map(({ logprobs }) => logprobs),
+  )
+  const further = leafOf(
+    scope,
+    parts.map(({ extra = [] }) => extra),
+  )
   const { batch = parts.map(({ tree }) => tree), state = objective.state ?? {} } = options
-  const value = await objective.evaluate(makeViews(scope, parts, leaf, batch, state), params)
+  const value = await objective.evaluate(makeViews(scope, parts, leaf.tensor, further.tensor, batch, state), params)
   const metrics: Record<string, number> = {}
   for (const [name, tensor] of Object.entries(value.metrics ?? {})) metrics[name] = await tensor.item()
   const loss = await value.loss.item()
   scope.backward(value.loss)
-  const gradient = await scope.gradient(leaf)
-  const cotangents: Float32Array[] = []
-  let start = 0
-  for (const size of sizes) {
-    cotangents.push(Float32Array.from(gradient.subarray(start, start + size)))
-    start += size
+  const [cotangents, extra] = [await leaf.gradients(), await further.gradients()]
+  return { loss, metrics, cotangents, extra, ...(value.state && { state: value.state }) }
+}
+
+/** Lists one after another as a leaf, whose gradient comes apart again. */
+function leafOf(scope: Scope, lists: readonly ArrayLike<number>[]) {
+  const values = new Float64Array(lists.reduce((sum, { length }) => sum + length, 0))
+  let end = 0
+  const ends = lists.map((list) => {
+    values.set(list, end)
+    return (end += list.length)
+  })
+  const tensor = scope.from(values, [values.length], { needsGrad: true })
+  return {
+    tensor,
+    async gradients(): Promise<Float32Array[]> {
+      const gradient = await scope.gradient(tensor)
+      return ends.map((end, i) => Float32Array.from(gradient.subarray(end - lists[i].length, end)))
+    },
   }
-  return { loss, metrics, cotangents, ...(value.state && { state: value.state }) }
 }

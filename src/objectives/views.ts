@@ -1,6 +1,7 @@
 import { HoneError } from '../base/index.ts'
 import type { TokenTree } from '../batch/index.ts'
 import { gather, type Scope, type Tensor } from '../tensor/index.ts'
+import { readCandidates, readMixed } from './extra.ts'
 
 /**
  * The log-probs of some sequences, as an objective sees them. P learnt tokens over N sequences; token i belongs to
@@ -51,6 +52,10 @@ export interface Views {
   readonly gold: Completions
   /** The objective's running figures before this batch. */
   state: Readonly<Record<string, number>>
+  /** For needs 'teacher': at each learnt token of `all`, `count` tokens with their log-probs [P · count], and the teacher's. */
+  readonly candidates: { count: number; logprobs: Tensor; teacher: Tensor }
+  /** For needs 'partner': the log-probs [M] of both tokens at each mixed place, the weight of the first, and its row. */
+  readonly mixed: { first: Tensor; second: Tensor; weights: Tensor; row: Int32Array }
 }
 
 /** One packed batch's values, read back from the model. */
@@ -60,16 +65,20 @@ export interface ReadBatch {
   logprobs: ArrayLike<number>
   /** [P] those of the reference model. */
   reference?: ArrayLike<number> | null
+  /** [E] those of the tree's `candidates`, or of its `hiddenMix`. */
+  extra?: ArrayLike<number>
 }
 
 /**
  * @param leaf [P] the log-probs of all parts, one after another
+ * @param extra [E] their further log-probs
  * @param batch the whole optimiser batch, of which `parts` may be a share
  */
 export function makeViews(
   scope: Scope,
   parts: readonly ReadBatch[],
   leaf: Tensor,
+  extra: Tensor,
   batch: readonly TokenTree[],
   state: Readonly<Record<string, number>>,
 ): Views {
@@ -158,6 +167,12 @@ export function makeViews(
       return at(2)
     },
     state,
+    get candidates() {
+      return readCandidates(scope, trees, extra)
+    },
+    get mixed() {
+      return readMixed(scope, trees, extra)
+    },
   }
 }
 

@@ -141,6 +141,11 @@ const cases: Record<string, Case> = {
     parameters: [[7, 4]],
     run: ([x], [w]) => ops.logprobs(x, w, x.scope.from(Int32Array.of(6, 0, 3)), { softcap: 0.9 }),
   },
+  logprobsOf: {
+    inputs: [{ shape: [3, 4] }],
+    parameters: [[7, 4]],
+    run: ([x], [w]) => ops.logprobsOf(knownAt(x, w, 0.9), w, Int32Array.of(1, 6, 2, 0, 5, 3), { softcap: 0.9 }),
+  },
   'checkpointed block': {
     inputs: [{ shape: [4, 3] }],
     parameters: [[3], [3, 3]],
@@ -148,6 +153,32 @@ const cases: Record<string, Case> = {
       x.scope.block(x, (h) => ops.linear(ops.rmsnorm(h, norm, 1e-6), w, { add: h }), { checkpoint: true }),
   },
 }
+
+/** The log-probs of one token a row, from which those of others are formed. */
+function knownAt(x: Tensor, w: Parameter, softcap = 0) {
+  const targets = x.scope.from(Int32Array.of(6, 0, 3))
+  return { x, targets, known: ops.logprobs(x, w, targets, { softcap }) }
+}
+
+test('log-probs of further tokens are those that the head gives them; the most probable come first', async () => {
+  using scope = new Scope(backend)
+  const w = new Parameter('w', backend, [7, 4])
+  w.write(values('head', 28))
+  const x = scope.from(values('hidden', 12), [3, 4])
+  const all = Int32Array.from({ length: 21 }, (_, i) => i % 7)
+  const found = [...(await ops.logprobsOf(knownAt(x, w), w, all).read())]
+  const rows = [0, 1, 2].map((r) => found.slice(7 * r, 7 * r + 7))
+  for (const row of rows) expect(row.reduce((sum, lp) => sum + Math.exp(lp), 0)).toBeCloseTo(1, 12)
+  const { tokens, logprobs } = ops.topTokens(x, w, 2)
+  const [ids, best] = [await tokens.read(), await logprobs.read()]
+  for (const [r, row] of rows.entries()) {
+    const order = [...row.keys()].sort((i, j) => row[j] - row[i])
+    expect([...ids.subarray(2 * r, 2 * r + 2)]).toEqual(order.slice(0, 2))
+    expect(best[2 * r]).toBeCloseTo(row[order[0]], 12)
+    expect(best[2 * r + 1]).toBeCloseTo(row[order[1]], 12)
+  }
+  w.dispose()
+})
 
 /** Σ y · cotangent, by which a gradient of any shape is probed. */
 async function probe(c: Case, inputs: Float64Array[], weights: Float64Array[], gradientsWanted: boolean) {

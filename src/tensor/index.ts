@@ -17,6 +17,7 @@ export * from './ops/attention.ts'
 export * from './ops/elementwise.ts'
 export * from './ops/reduce.ts'
 export * from './ops/transformer.ts'
+export * from './ops/vocabulary.ts'
 export { type Optimizer, type OptimizerConfig, openOptimizer, optimizerDefaults, optimizerKinds } from './optimizers.ts'
 export {
   type Ceilings,

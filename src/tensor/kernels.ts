@@ -136,6 +136,8 @@ export const kernelSpecs = {
     buffers: ['logits', 'settings', 'topK', 'keys', 'tokens', 'logprobs', 'drawn'],
     numbers: ['rows', 'vocab', 'seedLow', 'seedHigh'],
   },
+  /** tokens [R, count] i32: the largest logits [R, V] of each row in order, equals by id; logprobs [R, count] as `logprobs`. */
+  topTokens: { buffers: ['logits', 'tokens', 'logprobs'], numbers: ['rows', 'vocab', 'count'] },
 
   /**
    * y = x · keep / (1 − rate); keep is drawn by Philox from the key (seedLow, seedHigh) and the counter

@@ -42,6 +42,7 @@ const passes: Partial<Record<KernelName, { size: (a: Record<string, number>) => 
   sgd: { size: (a) => a['n'], count: 5 },
   lion: { size: (a) => a['n'], count: 5 },
   sampleTokens: { size: (a) => a['rows'] * a['vocab'], count: 1 },
+  topTokens: { size: (a) => a['rows'] * a['vocab'], count: 1 },
   logitsLogprobs: { size: (a) => a['rows'] * a['vocab'], count: 1 },
 }
 

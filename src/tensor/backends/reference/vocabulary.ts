@@ -2,7 +2,14 @@ import { HoneError, philox } from '../../../base/index.ts'
 import { toBf16 } from './floats.ts'
 import type { ReferenceKernel } from './kernels.ts'
 
-type Names = 'logprobs' | 'logprobsGrad' | 'logprobsWithGrad' | 'logits' | 'logitsLogprobs' | 'sampleTokens'
+type Names =
+  | 'logprobs'
+  | 'logprobsGrad'
+  | 'logprobsWithGrad'
+  | 'logits'
+  | 'logitsLogprobs'
+  | 'sampleTokens'
+  | 'topTokens'
 
 interface HeadNumbers {
   width: number
@@ -95,6 +102,17 @@ export const vocabulary: { [K in Names]: ReferenceKernel<K> } = {
       tokens[r] = pick.v
       logprobs[r] = row[pick.v] - lse
       drawn[r] = Math.log(pick.p / total)
+    }
+  },
+  topTokens: ({ logits, tokens, logprobs }, { rows, vocab, count }) => {
+    for (let r = 0; r < rows; r++) {
+      const row = logits.subarray(r * vocab, (r + 1) * vocab)
+      const lse = logSumExp(row)
+      const order = Int32Array.from(row.keys()).sort((v, w) => row[w] - row[v] || v - w)
+      for (let i = 0; i < count; i++) {
+        tokens[r * count + i] = order[i]
+        logprobs[r * count + i] = row[order[i]] - lse
+      }
     }
   },
 }
