@@ -28,15 +28,21 @@ function trainVerb(objective: Objective): Verb {
   const { form, needs, summary, params } = objective
   const id = objective.id as ObjectiveId
   const file = `${form}.jsonl`
+  const models = ['reference', 'teacher'].filter((need) => (needs as readonly string[]).includes(need))
   const rows = exampleRows(form, needs).map((row) => JSON.stringify(row))
   return verb({
     summary: `${summary} Reads ${form}.`,
     options: trainConfig(objective).extend(trainingKeys),
-    main: [...mainKeys, ...(Object.keys(params) as [])],
-    placeholders: { model: 'MODEL', data: 'FILE', out: 'DIR' },
+    main: [...mainKeys, ...models, ...Object.keys(params)] as unknown as typeof mainKeys,
+    placeholders: {
+      model: 'MODEL',
+      data: 'FILE',
+      out: 'DIR',
+      ...Object.fromEntries(models.map((key) => [key, 'MODEL'])),
+    },
     example: [
       ...rows.map((row, i) => `echo '${row}' ${i === 0 ? '>' : '>>'} ${file}`),
-      `hone train ${id} --model tiny --data ${file} --out runs/${id} epochs=5`,
+      `hone train ${id} --model tiny --data ${file} --out runs/${id}${needs.includes('teacher') ? ' --teacher tiny' : ''} epochs=5`,
     ],
     run: (options, terminal) => run(id, options, (hooks) => train(id, options as never, hooks), terminal),
   })

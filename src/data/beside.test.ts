@@ -64,7 +64,7 @@ describe('demonstrations of two classes', () => {
     label,
   })
   const template = chatTemplate(OPENCHAT_TEMPLATE, { tokens: { eos_token: '<|im_end|>' } })
-  const form = { form: 'demonstrations', needs: ['label'], template } as const
+  const form = { form: 'demonstrations', needs: ['label', 'condition'], template } as const
 
   test('every turn of the assistant is learnt, after the words for its class', () => {
     for (const [label, word] of [

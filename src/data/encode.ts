@@ -73,7 +73,10 @@ export function encodeRow(row: Row, context: EncodeContext, id = 0): EncodedRow 
     requireKind(row, form, needs)
     const isLabelled = row.kind === 'unpaired' && form === 'demonstrations'
     const read = isLabelled ? asDemonstration(row) : row
-    const variables = { ...context.variables, ...(isLabelled && conditionOf(row, context.template)) }
+    const variables = {
+      ...context.variables,
+      ...(isLabelled && needs.includes('condition') && conditionOf(row, context.template)),
+    }
     const { paths, bordersChanged } =
       read.kind === 'tokens'
         ? { paths: givenPaths(read), bordersChanged: false }

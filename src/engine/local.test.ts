@@ -3,11 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { random } from '../base/index.ts'
-import { packTree, type RowInput, type TokenTree } from '../batch/index.ts'
+import { joinRows, packTree, type RowInput, type TokenTree } from '../batch/index.ts'
 import type { Completion } from '../generate/index.ts'
 import { initModel } from '../models/index.ts'
 import { dpo, type Objective, objective, objectives, sft, tokenMean } from '../objectives/index.ts'
-import { type Backend, mul, neg, openBackend, openReferenceBackend, scale, sub, sum } from '../tensor/index.ts'
+import {
+  type Backend,
+  mul,
+  neg,
+  type OptimizerConfig,
+  openBackend,
+  openReferenceBackend,
+  scale,
+  sub,
+  sum,
+} from '../tensor/index.ts'
 import { type Engine, openLocalEngine } from './index.ts'
 
 const config = {
@@ -64,10 +74,11 @@ async function withEngine<T>(
   name: string,
   work: (engine: Engine, backend: Backend) => Promise<T>,
   seed = 3,
+  optimizer: Partial<OptimizerConfig> = {},
 ): Promise<T> {
   const backend = await backends[name]()
   const model = initModel(config, { backend, seed, deviation: 0.3 })
-  const engine = openLocalEngine(model, { optimizer: { clip: 0 } })
+  const engine = openLocalEngine(model, { optimizer: { clip: 0, ...optimizer } })
   try {
     return await work(engine, backend)
   } finally {
@@ -106,6 +117,83 @@ const spread = objective(
 
 describe.each(Object.keys(backends))('on the %s backend', (name) => {
   const tolerance = name === 'reference' ? 1e-6 : 1e-5
+
+  test('further log-probs are those of a forward pass on the other tokens', async () => {
+    await withEngine(name, async (engine) => {
+      const tree = packTree([row(1), row(2)])
+      const { logprobs, topk } = await engine.forward(tree, { topk: 3 })
+      const count = 3
+      const candidates = { count, tokens: topk?.tokens ?? new Int32Array(0), logprobs: new Float32Array(0) }
+      const { extra = [] } = await engine.forward({ ...tree, candidates })
+      for (const [i, value] of (topk?.logprobs ?? []).entries()) expect(extra[i]).toBeCloseTo(value, 5)
+      for (const [i, target] of tree.targets.entries()) {
+        const [best] = topk?.logprobs.subarray(count * i) ?? []
+        const own = topk?.tokens.subarray(count * i, count * (i + 1)).indexOf(tree.tokens[target]) ?? -1
+        expect(best).toBeGreaterThanOrEqual(logprobs[i] - 1e-6)
+        if (own >= 0) expect(topk?.logprobs[count * i + own]).toBeCloseTo(logprobs[i], 5)
+      }
+    })
+  })
+
+  test('mixing nothing in changes nothing; a whole share is the other token or the other state', async () => {
+    await withEngine(name, async (engine) => {
+      const tree = packTree([row(1, 6), row(2, 6)])
+      const { logprobs } = await engine.forward(tree)
+      const blend = async (share: number, tokens: Int32Array, places = tree.tokens.length) => {
+        const weights = Float32Array.from(tokens, (_, t) => (t < places ? share : 0))
+        return (await engine.forward({ ...tree, inputMix: { tokens, weights } })).logprobs
+      }
+      const turned = tree.tokens.map((_, t) => tree.tokens[(t + 1) % tree.tokens.length])
+      expect(await blend(0, turned)).toEqual(logprobs)
+      // The last token of a row is read by none.
+      const same = tree.tokens.slice()
+      same[5] = 9
+      expect((await blend(1, same)).subarray(0, 4)).toEqual(logprobs.subarray(0, 4))
+      expect(await blend(1, turned)).not.toEqual(logprobs)
+
+      const first = Int32Array.of(0, 1)
+      const second = Int32Array.of(4, 5)
+      const mix = async (share: number) => {
+        const hiddenMix = { first, second, weights: Float32Array.of(share, share) }
+        return (await engine.forward({ ...tree, hiddenMix })).extra ?? []
+      }
+      const [one, other] = [await mix(1), await mix(0)]
+      for (const i of [0, 1]) {
+        expect(one[2 * i]).toBeCloseTo(logprobs[first[i]], 5)
+        expect(other[2 * i + 1]).toBeCloseTo(logprobs[second[i]], 5)
+      }
+    })
+  })
+
+  test('gradients through candidates and through mixed states are finite differences of the loss', async () => {
+    const tree = packTree([joinRows(row(1, 6), row(2, 6))])
+    const count = 2
+    const candidates = {
+      count,
+      tokens: Int32Array.from({ length: count * tree.targets.length }, (_, i) => 3 + (i % 7)),
+      logprobs: new Float32Array(count * tree.targets.length).fill(Math.log(0.3)),
+    }
+    const hiddenMix = { first: Int32Array.of(0, 1), second: Int32Array.of(4, 5), weights: Float32Array.of(0.3, 0.3) }
+    for (const [objective, batch] of [
+      [objectives.distill, { ...tree, candidates }],
+      [objectives.sftmix, { ...tree, hiddenMix }],
+    ] as const) {
+      await withEngine(
+        name,
+        async (engine) => {
+          const call = { objective, params: objective.params }
+          const before = await engine.forwardBackward([batch], call)
+          const learningRate = name === 'reference' ? 1e-6 : 1e-4
+          const { gradNorm } = await engine.optimStep({ learningRate })
+          const { loss } = await engine.forwardBackward([batch], call)
+          // Plain descent lowers the loss by its rate times the gradient's square, to first order.
+          expect((before.loss - loss) / (learningRate * gradNorm ** 2)).toBeCloseTo(1, 1)
+        },
+        3,
+        { kind: 'sgd', momentum: 0 },
+      )
+    }
+  })
 
   test.each([
     ['sft', sft as unknown as Objective, rows],

@@ -288,3 +288,57 @@ test('aot: distributions are compared, not pairs; weights have no meaning there'
   expect(await loss('aot-unpaired', rows)).toBeCloseTo(Math.LN2, 12)
   await expect(at('aot', [{ ...rows[0], values: { weight: [2, 2] } }])).rejects.toMatchObject({ code: 'E_DATA' })
 })
+
+test('intuitive-ft: the known values; without a future it is the mean; detached weights change the gradient alone', async () => {
+  const row: ReadRow = { answers: [[-2, -1, -0.5]] }
+  const value = (discount: number, more: Params = {}) => at('intuitive-ft', [row], { discount, ...more })
+  expect((await value(0.95)).loss).toBeCloseTo(1.586143, 6)
+  expect((await value(1)).loss).toBeCloseTo(1.590909, 6)
+  expect((await value(0)).loss).toBeCloseTo(1.166667, 6)
+  // Detached, the gradient of a token is minus its weight over n: those of the paper, which add up to n.
+  const { loss, cotangents } = await value(0.95, { detachWeights: true })
+  expect(loss).toBe((await value(0.95)).loss)
+  for (const [i, weight] of [1.897931, 0.823064, 0.279005].entries()) {
+    expect(cotangents[0][i]).toBeCloseTo(-weight / 3, 6)
+  }
+  expect((await value(0.95)).cotangents).not.toEqual(cotangents)
+  // Sequences do not answer for each other, and rows count alike.
+  const two = await at('intuitive-ft', [row, { answers: [[-3]] }], {})
+  expect(two.loss).toBeCloseTo((1.586143 + 3) / 2, 6)
+})
+
+test('sftmix: λ of 1 and 0 leave one answer, the same answer twice its own loss, μ = 0 supervised tuning', async () => {
+  const row = (weight: number, first: number[], second: number[]): ReadRow => ({
+    ...{ answers: [[-1, -2], [-3]], values: { label: [1, 0] } },
+    mix: { weight, first, second },
+  })
+  const mixOf = async (some: ReadRow) => (await at('sftmix', [some])).metrics['mix']
+  expect(await mixOf(row(1, [-1.5], [-9]))).toBeCloseTo(1.5, 12)
+  expect(await mixOf(row(0, [-9], [-2.5]))).toBeCloseTo(2.5, 12)
+  expect(await mixOf(row(0.3, [-0.920976], [-0.820976]))).toBeCloseTo(0.850976, 6)
+  expect(await mixOf(row(0.3, [-1], [-1]))).toBeCloseTo(1, 12)
+  const { loss: plain } = await at('sft', [row(0.3, [], [])])
+  expect(await loss('sftmix', [row(0.3, [-1], [-2])], { mixWeight: 0 })).toBeCloseTo(plain, 12)
+  expect(await loss('sftmix', [row(0.3, [-1], [-2])], { mixWeight: 0.5 })).toBeCloseTo(plain + 0.5 * 1.7, 12)
+})
+
+test('distill: nothing to learn from oneself; forward, reverse and Jensen–Shannon by hand, the rest as one outcome', async () => {
+  const logs = (values: number[]) => values.map(Math.log)
+  const row = (own: number[], teacher: number[]): ReadRow => ({
+    answers: [[-1]],
+    candidates: [{ own: logs(own), teacher: logs(teacher) }],
+  })
+  const [p, q] = [
+    [0.5, 0.3],
+    [0.2, 0.6],
+  ]
+  for (const mixing of [0, 0.3, 1]) expect(await loss('distill', [row(p, p)], { mixing })).toBeCloseTo(0, 12)
+  const kl = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * Math.log(x / b[i]), 0)
+  const [own, teacher] = [p, q].map((list) => [...list, 1 - list[0] - list[1]])
+  expect(await loss('distill', [row(p, q)], { mixing: 0 })).toBeCloseTo(kl(teacher, own), 12)
+  expect(await loss('distill', [row(p, q)], { mixing: 1 })).toBeCloseTo(kl(own, teacher), 12)
+  const middle = own.map((x, i) => 0.3 * teacher[i] + 0.7 * x)
+  const jsd = 0.3 * kl(teacher, middle) + 0.7 * kl(own, middle)
+  expect(await loss('distill', [row(p, q)], { mixing: 0.3 })).toBeCloseTo(jsd, 12)
+  expect(await loss('distill', [row(p, q)], { mixing: 0, nllWeight: 2 })).toBeCloseTo(kl(teacher, own) + 2, 12)
+})

@@ -8,10 +8,23 @@ import type { Views } from './views.ts'
 export type Params = Readonly<Record<string, number | string | boolean>>
 
 /**
- * What an objective asks for besides answers: the reference model's log-probs, each prompt with an answer that belongs to
- * another one (`mismatched`), the prompt in a shorter form for the reference (`shortPrompt`), or numbers of the row.
+ * What an objective asks for besides answers: the reference model's log-probs; each prompt with an answer that belongs to
+ * another one (`mismatched`); the prompt in a shorter form for the reference (`shortPrompt`); a teacher's most probable tokens,
+ * `topK` of them; the model's own guesses blended into its inputs by `guessShare`; rows of label true each with a `partner` of
+ * label false, their hidden states mixed by draws of Beta(`mixAlpha`); a `condition` in the prompt that tells the classes of rows
+ * apart; or numbers of the row.
  */
-export type Need = 'reference' | 'mismatched' | 'shortPrompt' | 'label' | 'baseline' | 'score'
+export type Need =
+  | 'reference'
+  | 'mismatched'
+  | 'shortPrompt'
+  | 'teacher'
+  | 'guesses'
+  | 'partner'
+  | 'condition'
+  | 'label'
+  | 'baseline'
+  | 'score'
 
 /** Scalars. Each already is a mean over the whole optimiser batch, of which the parts' shares add up. */
 export interface ObjectiveValue {

@@ -3,7 +3,15 @@ import { type ReadRow, readBatch } from '../../test/read-batch.ts'
 import { random } from '../base/index.ts'
 import { type Form, forms } from '../batch/index.ts'
 import { openReferenceBackend } from '../tensor/index.ts'
-import { evaluateObjective, type Objective, objectives, type Params, parameters, withParams } from './index.ts'
+import {
+  evaluateObjective,
+  type Need,
+  type Objective,
+  objectives,
+  type Params,
+  parameters,
+  withParams,
+} from './index.ts'
 
 const host = openReferenceBackend()
 const draw = random(11, 'objectives')
@@ -18,14 +26,25 @@ function counts() {
 /** Rows of random lengths and log-probs, with every number that an objective may ask for. */
 function makeRows({ form, needs }: Objective, count: number, seed: number, depth = -3): ReadRow[] {
   return Array.from({ length: count }, (_, id) => {
-    const sequences = answersOf[form] + (needs.includes('mismatched') || needs.includes('shortPrompt') ? 1 : 0)
+    const isMore = ['mismatched', 'shortPrompt', 'partner'].some((need) => needs.includes(need as Need))
+    const sequences = answersOf[form] + (isMore ? 1 : 0)
     const lengths = Array.from({ length: sequences }, (_, s) => 1 + draw.below(4, seed, id, s))
     const values = (stream: number) =>
       lengths.map((n, s) => Array.from({ length: n }, (_, i) => depth * draw.unit(seed, 100 * id + 10 * s + i, stream)))
     const numbers = (from: number, to: number, stream: number) =>
       lengths.map((_, s) => from + (to - from) * draw.unit(seed, 100 * id + s, stream))
+    const answers = values(8)
+    const places = Math.min(...lengths)
+    const listed = (stream: number, at: number) =>
+      distribution(3, (i) => draw.unit(seed, 100 * id + 10 * at + i, stream))
     return {
-      answers: values(8),
+      answers,
+      ...(needs.includes('teacher') && {
+        candidates: answers.flat().map((_, at) => ({ own: listed(13, at), teacher: listed(14, at) })),
+      }),
+      ...(needs.includes('partner') && {
+        mix: { weight: 0.3, first: answers[0].slice(0, places), second: answers[1].slice(0, places) },
+      }),
       reference: values(9),
       values: {
         label: lengths.map(() => (id + seed) % 2),
@@ -37,30 +56,39 @@ function makeRows({ form, needs }: Objective, count: number, seed: number, depth
   })
 }
 
+/** Log-probs of some tokens that are not all. */
+function distribution(count: number, unit: (i: number) => number): number[] {
+  const weights = Array.from({ length: count + 1 }, (_, i) => 0.1 + unit(i))
+  const sum = weights.reduce((a, b) => a + b, 0)
+  return weights.slice(0, count).map((weight) => Math.log(weight / sum))
+}
+
 for (const [id, objective] of Object.entries(objectives) as [string, Objective][]) {
   describe(id, () => {
     test('its cotangents are its finite differences', async () => {
       const batch = readBatch(makeRows(objective, 4, 1))
       const value = () => evaluateObjective(host, objective, objective.params, [batch])
-      const { cotangents } = await value()
-      const logprobs = batch.logprobs as Float64Array
+      const { cotangents, extra } = await value()
+      const slopes = [...cotangents[0], ...extra[0]]
+      const [logprobs, further] = [batch.logprobs as Float64Array, (batch.extra ?? new Float64Array(0)) as Float64Array]
       let largest = 0
-      for (let i = 0; i < logprobs.length; i++) {
+      for (let at = 0; at < slopes.length; at++) {
+        const [list, i] = at < logprobs.length ? [logprobs, at] : [further, at - logprobs.length]
         const { places, sequences } = batch.tree
         if (objective.needs.includes('mismatched') && places[sequences[i]] > 0) {
           // The reference point depends on it, and no gradient goes that way.
           expect(cotangents[0][i]).toBe(0)
           continue
         }
-        const held = logprobs[i]
-        logprobs[i] = held + 1e-5
+        const held = list[i]
+        list[i] = held + 1e-5
         const up = (await value()).loss
-        logprobs[i] = held - 1e-5
+        list[i] = held - 1e-5
         const down = (await value()).loss
-        logprobs[i] = held
+        list[i] = held
         const slope = (up - down) / 2e-5
         largest = Math.max(largest, Math.abs(slope))
-        expect(Math.abs(cotangents[0][i] - slope)).toBeLessThan(1e-6 * Math.max(1, Math.abs(slope)))
+        expect(Math.abs(slopes[at] - slope)).toBeLessThan(1e-6 * Math.max(1, Math.abs(slope)))
       }
       expect(largest).toBeGreaterThan(0)
     })
@@ -77,6 +105,7 @@ for (const [id, objective] of Object.entries(objectives) as [string, Objective][
       expect(turned.loss).toBeCloseTo(one.loss, 12)
       const flat = (cotangents: Float32Array[]) => cotangents.flatMap((part) => [...part])
       closeLists(flat(whole.cotangents), flat(one.cotangents))
+      closeLists(flat(whole.extra), flat(one.extra))
       closeLists(flat([...turned.cotangents].reverse()), flat(one.cotangents))
       if (objective.scope === 'batch') return
       const metrics: Record<string, number> = {}
@@ -86,6 +115,7 @@ for (const [id, objective] of Object.entries(objectives) as [string, Objective][
         loss += share.loss
         for (const [name, value] of Object.entries(share.metrics)) metrics[name] = (metrics[name] ?? 0) + value
         closeLists([...share.cotangents[0]], [...whole.cotangents[i]])
+        closeLists([...share.extra[0]], [...whole.extra[i]])
       }
       expect(loss).toBeCloseTo(one.loss, 12)
       for (const [name, value] of Object.entries(one.metrics)) expect(metrics[name]).toBeCloseTo(value, 12)
@@ -117,6 +147,10 @@ for (const [id, objective] of Object.entries(objectives) as [string, Objective][
         const rows = makeRows(objective, 4, 5).map((row, r) => ({
           ...row,
           answers: row.answers.map((answer, s) => answer.map(() => ((r + s + turn) % 2 === 0 ? -0.001 : -10000))),
+          candidates: row.candidates?.map(({ teacher }) => ({
+            teacher: turn === 0 ? teacher : [-1e-9, -1000, -1000],
+            own: [-1000, -1e-9, -1000],
+          })),
         }))
         const { loss, metrics, cotangents } = await evaluate(objective, rows)
         expect(Number.isFinite(loss)).toBe(true)

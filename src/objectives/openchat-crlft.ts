@@ -12,7 +12,7 @@ export const openchatCrlft = objective(
     summary: 'Supervised tuning on good and mixed sources, each with a prefix and a weight of its own.',
     source: 'arXiv:2309.11235, eq. 6',
     form: 'demonstrations',
-    needs: ['label'],
+    needs: ['label', 'condition'],
     params: { expertWeight: 1, subWeight: 0.1, perSequence: false },
     linear: true,
   },

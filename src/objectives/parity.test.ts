@@ -21,6 +21,7 @@ interface Fixture {
   pairs: Row[]
   triples: Row[]
   rated: Row[]
+  distillation: { student: number[][]; teacher: number[][]; losses: Record<string, number> }
   cases: { objective: ObjectiveId; params: Params; loss: number; gradient: number[] }[]
 }
 
@@ -60,6 +61,16 @@ describe('TRL', () => {
       expect(Math.abs(value.cotangents[0][i] - slope)).toBeLessThan(1e-5 * Math.max(0.1, Math.abs(slope)))
     }
   })
+
+  test.each(Object.entries(fixture.distillation.losses))(
+    'distill over a whole vocabulary, β %s',
+    async (beta, loss) => {
+      const { student, teacher } = fixture.distillation
+      const candidates = student.map((own, i) => ({ own, teacher: teacher[i] }))
+      const rows = [{ answers: [student.map(() => -1)], candidates }]
+      expect((await evaluate('distill', rows, { mixing: Number(beta) })).loss).toBeCloseTo(loss, 5)
+    },
+  )
 
   /** Without a reference point there is no second answer. */
   function withoutMismatched(gradient: number[], rows: Row[]): number[] {

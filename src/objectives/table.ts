@@ -7,10 +7,12 @@ import { bco } from './bco.ts'
 import { cdpo } from './cdpo.ts'
 import { cpo } from './cpo.ts'
 import { discopop } from './discopop.ts'
+import { distill } from './distill.ts'
 import { dpo } from './dpo.ts'
 import { dpop } from './dpop.ts'
 import { exo } from './exo.ts'
 import { hinge } from './hinge.ts'
+import { intuitiveFt } from './intuitive-ft.ts'
 import { ipo } from './ipo.ts'
 import { kto } from './kto.ts'
 import { lengthDpo } from './length-dpo.ts'
@@ -25,6 +27,7 @@ import { infonca, plackettLuce } from './rankings.ts'
 import { rdpo } from './rdpo.ts'
 import { rpoSft } from './rpo-sft.ts'
 import { sft } from './sft.ts'
+import { sftmix } from './sftmix.ts'
 import { simpo } from './simpo.ts'
 import { sppo } from './sppo.ts'
 import { tpo } from './tpo.ts'
@@ -63,6 +66,9 @@ const table = {
   'apo-zero-unpaired': apoZeroUnpaired,
   poft,
   'openchat-crlft': openchatCrlft,
+  'intuitive-ft': intuitiveFt,
+  sftmix,
+  distill,
 }
 
 export type ObjectiveId = keyof typeof table

@@ -70,16 +70,20 @@ const referenceKey = z
   .default('cache')
   .describe("'cache' (the start's log-probs, computed once), 'adapter-off', or a model")
 
+const teacherKey = z.string().describe('the model that is learnt from, of the same tokenizer')
+
 export type TrainConfig = z.infer<z.ZodObject<typeof trainKeys>>
 
-/** The keys of a training with one objective: those of every training, its parameters, and its reference if it has one. */
+/** The keys of a training with one objective: those of every training, its parameters, and its other models. */
 export function trainConfig<P extends Params>(objective: Objective<P>) {
   const own = Object.entries(objective.params).map(([name, value]) => {
     const { schema, about } = parameters[name as ParameterName]
     return [name, (schema as z.ZodType).default(value).describe(about)]
   })
   const reference = objective.needs.includes('reference') ? { reference: referenceKey } : {}
-  return z.strictObject({ ...trainKeys, ...(Object.fromEntries(own) as Record<string, z.ZodType>), ...reference })
+  const teacher = objective.needs.includes('teacher') ? { teacher: teacherKey } : {}
+  const parametersOfOwn = Object.fromEntries(own) as Record<string, z.ZodType>
+  return z.strictObject({ ...trainKeys, ...parametersOfOwn, ...reference, ...teacher })
 }
 
 /** Peak learning rates where none is given, by what learns: customary values for models of 1–10 B. */

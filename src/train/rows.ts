@@ -1,5 +1,5 @@
 import { HoneError } from '../base/index.ts'
-import { type RowInput, rowTokens, withAnswersOf } from '../batch/index.ts'
+import { type RowInput, rowTokens } from '../batch/index.ts'
 import {
   type DataSource,
   type EncodeContext,
@@ -13,6 +13,7 @@ import {
   type Survey,
 } from '../data/index.ts'
 import type { Objective } from '../objectives/index.ts'
+import { inCompany, type RowReader } from './company.ts'
 import type { TrainConfig } from './config.ts'
 import type { WarningEvent } from './events.ts'
 import type { TrainData } from './trainer.ts'
@@ -51,7 +52,7 @@ export async function prepareRows(options: PrepareOptions): Promise<PreparedRows
   const train = await survey(data, 'train', options)
   const held = config.evalData ?? (config.evalFraction > 0 ? data : null)
   const evaluation = held === null ? null : await survey(held, config.evalData ? 'train' : 'validation', options)
-  const plan = planBatches((epoch) => train.survey.order(epoch, config.seed), {
+  const plan = planBatches((epoch) => train.order(epoch, config.seed), {
     batchSize: config.batchSize,
     epochs: config.epochs,
     steps: config.steps ?? undefined,
@@ -78,11 +79,10 @@ export async function prepareRows(options: PrepareOptions): Promise<PreparedRows
   }
 }
 
-interface Surveyed {
+/** Rows are read with whatever the objective needs beside their own answers. */
+interface Surveyed extends RowReader {
   encoded: EncodedDataset
   survey: Survey
-  /** Rows by their number, with whatever the objective needs beside their own answers. */
-  read(indices: readonly number[]): Promise<RowInput[]>
 }
 
 async function survey(data: DataSource, split: Split, options: PrepareOptions): Promise<Surveyed> {
@@ -109,30 +109,16 @@ async function survey(data: DataSource, split: Split, options: PrepareOptions): 
       onProgress: onProgress && ((done, total) => onProgress(`reading rows ${done}/${total}`)),
     })
     const read = async (indices: readonly number[]) => (await encoded.readMany(indices)).map((row) => kept(row).input)
-    return { encoded, survey: found, read: objective.needs.includes('mismatched') ? mismatched(read, found) : read }
+    const reader = await inCompany(objective.needs, { read, order: found.order })
+    return { encoded, survey: found, ...reader }
   } catch (error) {
     await dataset.close()
     throw error
   }
 }
 
-/** Gives each row the answers of the next one in the data's own order: a fixed partner, so that caches stay good. */
-function mismatched(read: Surveyed['read'], survey: Survey): Surveyed['read'] {
-  const inOrder = survey.order(0, null)
-  const after = new Map<number, number>()
-  for (let i = 0; i < inOrder.length; i++) after.set(inOrder.at(i), inOrder.at((i + 1) % inOrder.length))
-  if (inOrder.length < 2) {
-    throw new HoneError('E_EMPTY', 'this objective compares each prompt with the answer to another one: there is 1 row')
-  }
-  return async (indices) => {
-    const own = await read(indices)
-    const others = await read(indices.map((index) => after.get(index) ?? index))
-    return own.map((row, i) => withAnswersOf(row, others[i]))
-  }
-}
-
-async function readAll({ read, survey }: Surveyed, firstId: number, signal?: AbortSignal): Promise<RowInput[]> {
-  const order = survey.order(0, null)
+async function readAll({ read, order: orderOf }: Surveyed, firstId: number, signal?: AbortSignal): Promise<RowInput[]> {
+  const order = orderOf(0, null)
   const indices = [...new Set(Array.from({ length: order.length }, (_, i) => order.at(i)))].sort((a, b) => a - b)
   const rows: RowInput[] = []
   for (let first = 0; first < indices.length; first += 256) {

@@ -8,6 +8,7 @@ import { scheduleDefaults } from '../tensor/index.ts'
 import { learningRates, type TrainConfig } from './config.ts'
 import { type DriveResult, drive } from './drive.ts'
 import type { TrainEvent } from './events.ts'
+import type { TeacherReader } from './prepare.ts'
 import { type PreparedRows, prepareRows } from './rows.ts'
 import { createTrainer, type ReferenceReader } from './trainer.ts'
 
@@ -44,6 +45,8 @@ export interface Plan<P extends Params> {
   params: P
   /** Makes the reader of reference log-probs, where the objective needs them, and what to close after. */
   reference?: (opened: OpenModel, rows: PreparedRows) => Promise<{ read: ReferenceReader; close?: () => Promise<void> }>
+  /** Opens the model that is learnt from, where the objective has one. */
+  teacher?: (opened: OpenModel) => Promise<{ read: TeacherReader; close: () => Promise<void> }>
 }
 
 /**
@@ -63,6 +66,8 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
   closers.defer(rows.close)
   const reference = await plan.reference?.(opened, rows)
   if (reference?.close) closers.defer(reference.close)
+  const teacher = await plan.teacher?.(opened)
+  if (teacher) closers.defer(teacher.close)
 
   const rates = learningRates[objective.form === 'demonstrations' ? 'demonstrations' : 'preferences']
   const learningRate = config.learningRate ?? rates[config.adapter ?? 'full']
@@ -86,6 +91,7 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
     seed: config.seed,
     dropout: config.adapter !== null && config.dropout > 0,
     reference: reference?.read,
+    teacher: teacher?.read,
     evaluation: rows.evaluation
       ? { micros: rows.evaluation, every: config.evalEvery, reference: reference?.read }
       : undefined,

@@ -1,9 +1,10 @@
 import { HoneError, joinPath, platform, random, throwIfAborted } from '../base/index.ts'
-import { packTree, type RowInput } from '../batch/index.ts'
+import type { RowInput, TokenTree } from '../batch/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { evaluateObjective, type Objective, type Params, type ReadBatch } from '../objectives/index.ts'
 import { openReferenceBackend, type ScheduleConfig, scheduleFactor } from '../tensor/index.ts'
 import type { EvalEvent, StepEvent, TrainEvent, Training, WarningEvent } from './events.ts'
+import { openPacker, type TeacherReader } from './prepare.ts'
 
 /** Encoded rows in some order: all that a trainer knows of data. */
 export interface TrainData {
@@ -26,6 +27,8 @@ export interface TrainerOptions<P extends Params> {
   /** Whether the model drops anything, and so needs a seed for each update. */
   dropout: boolean
   reference?: ReferenceReader
+  /** Where the objective learns from a teacher. */
+  teacher?: TeacherReader
   /** Rows held out, already in micro-batches. */
   evaluation?: { micros: RowInput[][]; every: number | null; reference?: ReferenceReader }
   /** What there is to say of the data before the first update. */
@@ -42,6 +45,7 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
   const { engine, objective, params, data, totalSteps, evaluation } = options
   const host = openReferenceBackend()
   const draws = random(options.seed, 'dropout')
+  const pack = openPacker(options)
   let step = 0
   let owed = false
   let state = objective.state
@@ -49,7 +53,8 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
   async function update(signal?: AbortSignal): Promise<StepEvent> {
     const began = platform().elapsed()
     const { micros, epoch } = await data.update(step)
-    const trees = micros.map((rows) => packTree(rows))
+    const trees: TokenTree[] = []
+    for (const micro of micros) trees.push(await pack(micro, step, signal))
     const reference: Float32Array[] = []
     for (const micro of micros) if (options.reference) reference.push(await options.reference(micro))
     const [low, high] = draws.words(step)
@@ -83,9 +88,9 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
   async function evaluate(signal?: AbortSignal): Promise<EvalEvent> {
     const parts: ReadBatch[] = []
     for (const rows of evaluation?.micros ?? []) {
-      const tree = packTree(rows)
-      const { logprobs } = await engine.forward(tree, { signal })
-      parts.push({ tree, logprobs, reference: await evaluation?.reference?.(rows) })
+      const tree = await pack(rows, 0, signal)
+      const read = await engine.forward(tree, { signal })
+      parts.push({ tree, ...read, reference: await evaluation?.reference?.(rows) })
     }
     const { loss, metrics } = await evaluateObjective(host, objective, params, parts, { state })
     return { type: 'eval', step, loss, metrics }

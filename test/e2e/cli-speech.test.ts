@@ -42,8 +42,7 @@ describe.concurrent('how it speaks', () => {
 
   test.each([
     'train sft',
-    'train dpo',
-    'train simpo',
+    'train distill',
     'objectives',
     'papers',
     'prove',
