@@ -48,9 +48,9 @@ export default recipe({
       return { sft: await trained('sft', first) }
     },
     arms: {
-      dpo: arm('dpo', [0.03, 0.1, 0.3, 1]),
+      dpo: arm('dpo', [0.1, 0.3, 1, 3]),
       // Times the ten or so tokens of a reply: the same push at the start.
-      'ln-dpo': arm('ln-dpo', [0.3, 1, 3, 10]),
+      'ln-dpo': arm('ln-dpo', [1, 3, 10, 30]),
     },
     judge: ({ of }) => [
       atMost('length, LN-DPO over DPO', over(of('ln-dpo', 'length'), of('dpo', 'length')), 0.85, {
