@@ -17,7 +17,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          include: ['{src,test,bench}/**/*.test.ts'],
           exclude: [...alone, ...endToEnd],
           testTimeout: 30_000,
           globalSetup: ['test/kernels.setup.ts'],

@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { median } from 'hone-lm/tensor'
+import { machineTimes, processTime, quiet } from './machine.ts'
 
 /** A program that answers every line on its stdin with one measurement, a JSON object with `rate` (more is better). */
 export interface Contestant {
   name: string
   command: string[]
   env?: Record<string, string>
+  /** Makes what the program reads, before it starts. */
+  prepare?: () => void
 }
 
 export interface Outcome {
@@ -20,9 +23,6 @@ export interface Outcome {
   /** What else the last measurement said, such as `rss`. */
   more: Record<string, number>
 }
-
-/** Share of the machine that other processes may take in a round. */
-const quiet = 0.04
 
 interface Running {
   contestant: Contestant
@@ -56,15 +56,13 @@ export async function contest(contestants: readonly Contestant[], rounds: number
     return contestants.map(({ name }, i) => {
       // Too few quiet rounds: all are taken, and the count says so.
       const taken = clean[i].length >= 3 ? clean[i] : [...clean[i], ...dirty[i]]
-      const rates = taken.map(({ rate }) => rate).sort((a, b) => a - b)
+      const rates = taken.map(({ rate }) => rate)
       const { rate: _, ...more } = taken[taken.length - 1]
-      const rate =
-        rates.length % 2 ? rates[rates.length >> 1] : (rates[rates.length / 2 - 1] + rates[rates.length / 2]) / 2
       return {
         name,
-        rate,
-        low: rates[0],
-        high: rates[rates.length - 1],
+        rate: median(rates),
+        low: Math.min(...rates),
+        high: Math.max(...rates),
         rounds: taken.length,
         disturbed: dirty[i].length,
         more,
@@ -76,6 +74,7 @@ export async function contest(contestants: readonly Contestant[], rounds: number
 }
 
 async function start(contestant: Contestant): Promise<Running> {
+  contestant.prepare?.()
   const [program, ...args] = contestant.command
   const child = spawn(program, args, { env: { ...process.env, ...contestant.env }, stdio: ['pipe', 'pipe', 'pipe'] })
   let noise = ''
@@ -98,22 +97,4 @@ async function start(contestant: Contestant): Promise<Running> {
   // The first line, {}, says that it is warm.
   await next()
   return { contestant, child, next }
-}
-
-/** Hundredths of seconds that all processors were busy, and that passed on them; stolen time counts as busy. */
-function machineTimes(): { busy: number; all: number } {
-  const [user, nice, system, idle, wait, hard, soft, steal] = readFileSync('/proc/stat', 'utf8')
-    .split('\n')[0]
-    .trim()
-    .split(/\s+/)
-    .slice(1)
-    .map(Number)
-  const busy = user + nice + system + hard + soft + steal
-  return { busy, all: busy + idle + wait }
-}
-
-/** Hundredths of seconds that a process and its children have computed. */
-function processTime(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-  return fields.slice(11, 15).reduce((sum, value) => sum + Number(value), 0)
 }

@@ -1,7 +1,8 @@
 /**
  * hone as a contestant: answers every line on stdin with one measurement.
  *
- *     node --conditions=source bench/hone.ts train|sft|dpo|decode|prefill --shape b --precision f32 [--rank 16] [--batch 1] [--quantize q8_0]
+ *     node --conditions=source bench/hone.ts train|sft|dpo|decode|prefill --shape b --precision f32
+ *         [--rank 16] [--batch 1] [--apart] [--threads 2] [--steps 1]
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -11,7 +12,7 @@ import { openLocalEngine } from 'hone-lm/engine'
 import { attachLora, initModel } from 'hone-lm/models'
 import { dpo, type Objective, sft } from 'hone-lm/objectives'
 import { openBackend, type Precision, type QuantisedType } from 'hone-lm/tensor'
-import { configOf, shapes } from './shapes.ts'
+import { configOf, shapeOf } from './shapes.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,10 +23,14 @@ const { values, positionals } = parseArgs({
     batch: { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
     quantize: { type: 'string' },
+    /** Training steps of a measurement. */
+    steps: { type: 'string', default: '1' },
+    /** Pairs as two sequences each, the prompt computed for both. */
+    apart: { type: 'boolean', default: false },
   },
 })
 const [what] = positionals
-const shape = shapes[values.shape]
+const shape = shapeOf(values.shape)
 const precision = values.precision as Precision
 const batch = Number(values.batch)
 const draw = random(0, 'bench')
@@ -48,16 +53,19 @@ const row = (id: number, length: number, prompt = 0): RowInput => ({
     { tokens: someTokens(length, id), loss: Uint8Array.from({ length }, (_, i) => (i >= Math.max(1, prompt) ? 1 : 0)) },
   ],
 })
-const pair = (id: number, prompt: number, answer: number): RowInput => {
-  const loss = new Uint8Array(answer).fill(1)
-  return {
-    id,
-    segments: [
-      { tokens: someTokens(prompt, 3 * id) },
-      { tokens: someTokens(answer, 3 * id + 1), loss, parent: 0, sequence: 0 },
-      { tokens: someTokens(answer, 3 * id + 2), loss, parent: 0, sequence: 1 },
-    ],
-  }
+/** A pair of answers behind one prompt, or each behind its own copy. */
+const pair = (id: number, promptLength: number, answerLength: number): RowInput => {
+  const loss = new Uint8Array(answerLength).fill(1)
+  const prompt = { tokens: someTokens(promptLength, 3 * id) }
+  const answers = [0, 1].map((sequence) => ({
+    tokens: someTokens(answerLength, 3 * id + 1 + sequence),
+    loss,
+    sequence,
+  }))
+  const segments = values.apart
+    ? answers.flatMap((answer, i) => [prompt, { ...answer, parent: 2 * i }])
+    : [prompt, ...answers.map((answer) => ({ ...answer, parent: 0 }))]
+  return { id, segments }
 }
 
 type Measure = () => Promise<{ rate: number; [more: string]: number }>
@@ -87,7 +95,7 @@ const measures: Record<string, () => Promise<Measure>> = {
   /** Tokens a second of full training steps. */
   async train() {
     const rows = Array.from({ length: shape.rows }, (_, id) => row(id, shape.length + 1))
-    const steps = values.shape === 'a' ? 3 : 1
+    const steps = Number(values.steps)
     return async () => ({
       rate:
         (steps * shape.rows * shape.length) /

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Contestant } from './contest.ts'
@@ -31,9 +31,12 @@ export function llamaCpp(name: string, what: string, shape: string, type: string
   const program = python()
   if (!folder || !program) return []
   const model = join(home, `${shape}-${type}.gguf`)
-  mkdirSync(home, { recursive: true })
-  if (!existsSync(model)) execFileSync(program, [join(here, 'peers/make_gguf.py'), shape, type, model])
-  return [{ name, command: [process.execPath, join(here, 'peers/llama.ts'), what, folder, model, String(batch)] }]
+  const prepare = () => {
+    mkdirSync(home, { recursive: true })
+    if (!existsSync(model)) execFileSync(program, [join(here, 'peers/make_gguf.py'), shape, type, model])
+  }
+  const command = [process.execPath, join(here, 'peers/llama.ts'), what, folder, model, String(batch)]
+  return [{ name, command, prepare }]
 }
 
 export function hone(name: string, args: string[]): Contestant {
@@ -55,37 +58,41 @@ export function peerVersions(): Record<string, string> {
   return versions
 }
 
-/** The build's number, which the program tells with the result of any benchmark. */
+/** What `--peers` noted when it built it, or what the program says of itself. */
 function llamaVersion(folder: string): string {
-  const model = readdirSync(home).find((name) => name.endsWith('.gguf'))
-  if (!model) return 'unknown'
-  const args = ['-m', join(home, model), '-p', '1', '-n', '0', '-r', '1', '-o', 'json']
-  const output = execFileSync(join(folder, 'llama-bench'), args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  return `${JSON.parse(output)[0].build_number} (${JSON.parse(output)[0].build_commit})`
+  const note = join(folder, 'version.txt')
+  if (existsSync(note)) return readFileSync(note, 'utf8').trim()
+  const { stdout, stderr } = spawnSync(join(folder, 'llama-bench'), ['--version'], { encoding: 'utf8' })
+  return /version: (.*)/.exec(stdout + stderr)?.[1] ?? 'of unknown version'
 }
 
 /**
- * Installs the peers from PyPI: PyTorch in a virtual environment, and llama.cpp built from the source that the package
- * llama-cpp-python carries (needs cmake). Takes some ten minutes.
+ * Installs the peers from PyPI: PyTorch in a virtual environment (on Linux x64 its wheel brings CUDA's libraries along,
+ * some gigabytes that nothing here uses), and llama.cpp built with all of this machine's instructions from the source
+ * that the package llama-cpp-python carries (needs cmake and a C++ compiler). Takes some ten minutes; what is there is
+ * kept.
  */
 export function installPeers(): void {
   mkdirSync(home, { recursive: true })
   writeFileSync(join(home, '.gitignore'), '*\n')
-  const run = (program: string, args: string[], cwd = home) => execFileSync(program, args, { cwd, stdio: 'inherit' })
+  // Standard output is for the figures.
+  const run = (program: string, args: string[], cwd = home) =>
+    execFileSync(program, args, { cwd, stdio: ['ignore', 2, 2] })
   const venv = join(home, 'venv')
-  if (!existsSync(venv)) run('python3', ['-m', 'venv', venv])
+  run('python3', ['-m', 'venv', venv])
   const pip = (...args: string[]) => run(join(venv, 'bin/python'), ['-m', 'pip', ...args])
   pip('install', 'torch', 'numpy', 'gguf', 'scikit-build-core')
-  if (!existsSync(join(home, 'llama.cpp'))) {
-    pip('download', 'llama-cpp-python', '--no-deps', '--no-binary', ':all:', '--no-build-isolation', '-d', home)
-    const archive = readdirSync(home).find((name) => /^llama_cpp_python-.*\.tar\.gz$/.test(name)) as string
-    run('tar', ['xzf', archive])
-    run('mv', [join(archive.replace('.tar.gz', ''), 'vendor/llama.cpp'), 'llama.cpp'])
-  }
   const source = join(home, 'llama.cpp')
+  if (!existsSync(source)) {
+    pip('download', 'llama-cpp-python', '--no-deps', '--no-binary', ':all:', '--no-build-isolation', '-d', home)
+    const archive = findArchive()
+    run('tar', ['xzf', archive])
+    run('mv', [join(archive.replace('.tar.gz', ''), 'vendor/llama.cpp'), source])
+  }
   run('cmake', ['-B', 'build', '-DCMAKE_BUILD_TYPE=Release', '-DLLAMA_CURL=OFF', '-DLLAMA_BUILD_TESTS=OFF'], source)
   run('cmake', ['--build', 'build', '-j', '2', '--target', 'llama-bench', 'llama-batched-bench'], source)
+  const [version] = /\d+(\.\d+)+/.exec(findArchive()) as RegExpExecArray
+  writeFileSync(join(source, 'build/bin/version.txt'), `of llama-cpp-python ${version}\n`)
 }
+
+const findArchive = () => readdirSync(home).find((name) => /^llama_cpp_python-.*\.tar\.gz$/.test(name)) as string

@@ -17,6 +17,9 @@ export const shapes: Readonly<Record<string, Shape>> = {
   c: { width: 768, layers: 12, heads: 12, keyHeads: 6, mlp: 2048, vocab: 32000, length: 512, rows: 2 },
 }
 
+/** A shape by its name, or any other one as JSON. */
+export const shapeOf = (text: string): Shape => shapes[text] ?? JSON.parse(text)
+
 /** The shape as a model's `config.json`. */
 export function configOf(shape: Shape): Record<string, unknown> {
   return {

@@ -1,26 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { precisionOf, shareOfCeiling } from './ceiling.ts'
 import type { Outcome } from './contest.ts'
-
-/** Contestants that did the same work, hone's first. */
-export interface Contest {
-  what: string
-  shape: string
-  unit: string
-  outcomes: Outcome[]
-}
-
-/** What a run of the benchmarks found: the content of a file in results/. */
-export interface BenchDocument {
-  machine: { cpu: string; cores: number; memory: string }
-  date: string
-  rounds: number
-  versions: Record<string, string>
-  /** GFLOP/s, and GB/s read. */
-  peak: { f32: number; bf16: number; read: number }
-  contests: Contest[]
-  /** Seconds from the start of the process to the end of the first update on `tiny`. */
-  startSeconds: number | null
-}
+import type { BenchDocument, Contest } from './results.ts'
+import type { Scaling } from './scaling.ts'
+import { summary } from './summary.ts'
 
 export const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 
@@ -32,56 +15,108 @@ export function writeTable(found: BenchDocument): void {
   writeFileSync(file, `${top}<!-- figures -->\n${figures(found)}\n<!-- end -->${bottom}`)
 }
 
-function figures({ machine, date, rounds, versions, peak, contests, startSeconds }: BenchDocument): string {
+/** Everything found, as Markdown. */
+export function figures(found: BenchDocument): string {
+  const { machine, rounds, versions, peak, contests, scaling, startSeconds } = found
   const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const dates = [...new Set([...contests.map(({ date }) => date), found.date])].sort()
+  const when = dates.length > 1 ? `${dates[0]} to ${dates.at(-1)}` : dates[0]
   const paragraphs = [
-    `Measured ${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}; ${named.join(', ')}. Peak: f32 ${number(peak.f32)} GFLOP/s, bf16 ${number(peak.bf16)}, reading ${number(peak.read)} GB/s. Medians of ${rounds} quiet rounds in turn; the range is from the slowest to the fastest.`,
-    ratesTable(contests),
+    `Measured ${when}: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}; ${named.join(', ')}. Peak: f32 ${number(peak.f32)} GFLOP/s, bf16 ${number(peak.bf16)}, reading ${number(peak.read)} GB/s. Medians of ${rounds} quiet rounds in turn; the range is from the slowest to the fastest.`,
+    ratesTable(contests, peak),
+    sharingLine(found),
     memoryTable(contests),
-  ]
-  if (startSeconds !== null) {
-    paragraphs.push(
+    scaling && scalingTables(scaling),
+    startSeconds &&
       `From the start of the process to the end of the first update on \`tiny\`: ${startSeconds.toFixed(2)} s.`,
-    )
-  }
-  return paragraphs.join('\n\n')
+  ]
+  return paragraphs.filter(Boolean).join('\n\n')
 }
 
 const isOurs = ({ name }: Outcome) => name.startsWith('hone')
+const peersIn = (outcomes: readonly Outcome[], precision: string) =>
+  outcomes.filter((outcome) => !isOurs(outcome) && precisionOf(outcome.name) === precision)
 
-/** The peers of a precision: f32 and 16 bits are told apart by their names. */
-const like = (ours: Outcome, all: readonly Outcome[]) => {
-  const peers = all.filter((outcome) => !isOurs(outcome))
-  const precision = ours.name.split(' ').at(-1) as string
-  return peers.filter(({ name }) => name.includes(precision))
+const ratio = (value: number, to: number | undefined) => (to ? `${(value / to).toFixed(2)} ×` : '')
+const percent = (share: number | null) => (share === null ? '' : `${(100 * share).toFixed(0)} %`)
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+
+function ratesTable(contests: readonly Contest[], peak: BenchDocument['peak']): string {
+  const head = [
+    'what',
+    'shape',
+    'contestant',
+    'rate',
+    'range',
+    'share of the ceiling',
+    'against the best f32 peer',
+    'against the best peer of the same precision',
+  ]
+  const rows = contests.flatMap((contest) =>
+    contest.outcomes.map((outcome) => {
+      const { name, rate, low, high } = outcome
+      const against = (precision: string) =>
+        isOurs(outcome) ? ratio(rate, best(peersIn(contest.outcomes, precision))) : ''
+      return [
+        contest.what,
+        contest.shape,
+        name,
+        `${number(rate)} ${contest.unit}`,
+        `${number(low)} to ${number(high)}`,
+        percent(shareOfCeiling(contest, outcome, peak)),
+        against('f32'),
+        against(precisionOf(name)),
+      ]
+    }),
+  )
+  return table(head, rows)
 }
 
-const best = (outcomes: readonly Outcome[]) => Math.max(0, ...outcomes.map(({ rate }) => rate))
-const ratio = (rate: number, to: number) => (to > 0 ? `${(rate / to).toFixed(2)} ×` : '')
+const best = (outcomes: readonly Outcome[]) =>
+  outcomes.length > 0 ? Math.max(...outcomes.map(({ rate }) => rate)) : undefined
 
-function ratesTable(contests: readonly Contest[]): string {
-  const lines = [
-    '| what | shape | contestant | rate | range | against the best f32 peer | against the best peer of the same precision |',
-    '|---|---|---|---|---|---|---|',
-  ]
-  for (const { what, shape, unit, outcomes } of contests) {
-    const f32 = best(outcomes.filter((outcome) => !isOurs(outcome) && outcome.name.includes('f32')))
-    for (const outcome of outcomes) {
-      const { name, rate, low, high } = outcome
-      const against = isOurs(outcome) ? [ratio(rate, f32), ratio(rate, best(like(outcome, outcomes)))] : ['', '']
-      const range = `${number(low)} to ${number(high)}`
-      lines.push(`| ${[what, shape, name, `${number(rate)} ${unit}`, range, ...against].join(' | ')} |`)
-    }
-  }
-  return lines.join('\n')
+function sharingLine(found: BenchDocument): string {
+  const shared = Object.entries(summary(found)?.sharing ?? {})
+  if (shared.length === 0) return ''
+  const ratios = shared.map(([precision, share]) => `${share.toFixed(2)} (${precision})`).join(' and ')
+  return `A step of DPO that computes each pair's prompt once takes ${ratios} of the time of the step that computes it twice.`
 }
 
 /** Resident memory of the training processes at their largest. */
 function memoryTable(contests: readonly Contest[]): string {
-  const lines = ['| memory of a training process | shape | MB |', '|---|---|---|']
-  for (const { what, shape, outcomes } of contests) {
-    if (what !== 'train') continue
-    for (const { name, more } of outcomes) lines.push(`| ${name} | ${shape} | ${(more['rss'] ?? 0).toFixed(0)} |`)
-  }
-  return lines.length > 2 ? lines.join('\n') : ''
+  const memory = ({ more }: Outcome) => more['rss'] ?? 0
+  const head = ['memory of a training process', 'shape', 'MB', 'against the leanest peer of the same precision']
+  const rows = contests
+    .filter(({ what }) => what === 'train')
+    .flatMap(({ shape, outcomes }) =>
+      outcomes.map((outcome) => {
+        const peers = peersIn(outcomes, precisionOf(outcome.name))
+        const leanest = peers.length > 0 ? Math.min(...peers.map(memory)) : undefined
+        const against = isOurs(outcome) ? ratio(memory(outcome), leanest) : ''
+        return [outcome.name, shape, memory(outcome).toFixed(0), against]
+      }),
+    )
+  return rows.length > 0 ? table(head, rows) : ''
+}
+
+function scalingTables({ sweeps, threads }: Scaling): string {
+  const head = [
+    'time of a training step against',
+    'sizes',
+    'ms',
+    'time grows as size to the',
+    'r²',
+    'operations as size to the',
+  ]
+  const rows = sweeps.map(({ of, points, time, operations }) => [
+    of,
+    points.map(({ size }) => size).join(', '),
+    points.map(({ seconds }) => number(1000 * seconds)).join(', '),
+    time.exponent.toFixed(2),
+    time.r2.toFixed(3),
+    operations.exponent.toFixed(2),
+  ])
+  const speedUps = threads.map(({ what, precision, ratio }) => [what, precision, `${ratio.toFixed(2)} ×`])
+  return `${table(head, rows)}\n\n${table(['2 threads against 1, shape b', 'precision', 'rate'], speedUps)}`
 }

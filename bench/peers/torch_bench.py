@@ -2,8 +2,8 @@
 """PyTorch as a contestant: a small Llama in plain PyTorch that answers every line on stdin with one measurement.
 
   torch_bench.py train   --shape a|b|c [--compile] [--autocast] [--rank 16]
-  torch_bench.py sft     --shape b            padded batches of GSM8K's lengths, in random order
-  torch_bench.py dpo     --shape b --head full|answers   two padded sequences a pair, cached reference log-probs
+  torch_bench.py sft     --shape b [--sorted] [--compile] [--autocast]   padded batches of GSM8K's lengths
+  torch_bench.py dpo     --shape b --head full|answers [--compile] [--autocast]   two sequences a pair, cached reference log-probs
   torch_bench.py decode  --shape b --batch 16 [--dtype bf16] [--compile]
   torch_bench.py prefill --shape b [--dtype bf16]
 
@@ -159,26 +159,36 @@ def train(a, s):
 
 
 def sft(a, s):
-    """64 rows an update in padded micro-batches of 8, as a trainer with random order makes them."""
+    """
+    64 rows an update in padded micro-batches of 8: in random order, or (--sorted) the update's rows of like length
+    together, which pads little. Compiled for all lengths at once: a compilation for each takes minutes and gigabytes.
+    """
     model = Llama(s, 0, 1024)
+    loss_of = torch.compile(model, dynamic=True) if a.compile else model
     opt = optimizer(model)
     lengths = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "gsm8k-lengths.json")))
     state = {"at": 0}
+
+    def backward(part):
+        most = max(p + n for p, n in part)
+        ids = torch.randint(0, s["vocab"], (8, most))
+        targets = torch.full((8, most), -100)
+        for r, (prompt, answer) in enumerate(part):
+            targets[r, prompt - 1 : prompt + answer - 1] = ids[r, prompt : prompt + answer]
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.autocast):
+            loss = loss_of(ids, targets)
+        loss.backward()
 
     def go():
         rows = [lengths[(state["at"] + i) % len(lengths)] for i in range(64)]
         state["at"] += 64
         learnt = sum(answer for _, answer in rows)
+        if a.sorted:
+            rows.sort(key=sum)
 
         def update():
             for i in range(0, 64, 8):
-                part = rows[i : i + 8]
-                most = max(p + n for p, n in part)
-                ids = torch.randint(0, s["vocab"], (8, most))
-                targets = torch.full((8, most), -100)
-                for r, (prompt, answer) in enumerate(part):
-                    targets[r, prompt - 1 : prompt + answer - 1] = ids[r, prompt : prompt + answer]
-                model(ids, targets).backward()
+                backward(rows[i : i + 8])
             opt.step()
             opt.zero_grad(set_to_none=True)
 
@@ -196,15 +206,24 @@ def dpo(a, s):
     ids = torch.cat([prompts, torch.randint(0, s["vocab"], (4, 2, answer))], -1).view(8, -1)
     reference = torch.randn(8)
 
-    def step():
+    def loss_of(ids):
         x = model.hidden(ids[:, :-1])
         if a.head == "answers":
-            logits, targets = model.head(x[:, prompt - 1 :]), ids[:, prompt:]
+            logits, targets = model.head(x[:, prompt - 1 :]).float(), ids[:, prompt:]
             logp = torch.log_softmax(logits, -1).gather(-1, targets[..., None])[..., 0].sum(-1)
         else:
-            logp = torch.log_softmax(model.head(x), -1).gather(-1, ids[:, 1:, None])[..., 0][:, prompt - 1 :].sum(-1)
+            logits = model.head(x).float()
+            logp = torch.log_softmax(logits, -1).gather(-1, ids[:, 1:, None])[..., 0][:, prompt - 1 :].sum(-1)
         ratio = (logp - reference).view(4, 2)
-        (-F.logsigmoid(0.1 * (ratio[:, 0] - ratio[:, 1]))).mean().backward()
+        return (-F.logsigmoid(0.1 * (ratio[:, 0] - ratio[:, 1]))).mean()
+
+    if a.compile:
+        loss_of = torch.compile(loss_of)
+
+    def step():
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.autocast):
+            loss = loss_of(ids)
+        loss.backward()
         opt.step()
         opt.zero_grad(set_to_none=True)
 
@@ -260,6 +279,7 @@ p.add_argument("--rank", type=int, default=0)
 p.add_argument("--batch", type=int, default=1)
 p.add_argument("--dtype", default="f32")
 p.add_argument("--head", default="full")
+p.add_argument("--sorted", action="store_true")
 p.add_argument("--threads", type=int, default=2)
 a = p.parse_args()
 torch.set_num_threads(a.threads)
