@@ -12,7 +12,7 @@ export interface ReadRow {
   mix?: { weight: number; first: readonly number[]; second: readonly number[] }
 }
 
-/** Rows packed into one tree, with their log-probs; `masked` puts that many tokens without loss before each learnt one. */
+/** Rows packed into one tree, with their log-probs, and as the score of each answer their sum; `masked` puts that many tokens without loss before each learnt one. */
 export function readBatch(rows: readonly ReadRow[], masked = 0): ReadBatch {
   const inputs = rows.map(
     ({ answers, values }, id): RowInput => ({
@@ -34,6 +34,9 @@ export function readBatch(rows: readonly ReadRow[], masked = 0): ReadBatch {
   return {
     tree: { ...packTree(inputs), ...more },
     logprobs: Float64Array.from(rows.flatMap(({ answers }) => answers.flat())),
+    scores: Float64Array.from(
+      rows.flatMap(({ answers }) => answers.map((answer) => answer.reduce((a, b) => a + b, 0))),
+    ),
     reference,
     ...(extra && { extra: Float64Array.from(extra) }),
   }

@@ -13,13 +13,15 @@ export const forms = {
   unpaired: ['answer'],
   /** Two or more answers, the best first; those beyond the names are numbered. */
   rankings: ['best'],
+  /** One answer in steps, each a sequence that goes on from the one before it and is rated by the value `label`. */
+  steps: [],
 } as const satisfies Record<string, readonly string[]>
 
 export type Form = keyof typeof forms
 
 /** What an objective calls the sequence at a place of a row. */
 export function sequenceName(form: Form, place: number): string {
-  return forms[form][place] ?? `answer ${place + 1}`
+  return (forms[form] as readonly string[])[place] ?? `${form === 'steps' ? 'step' : 'answer'} ${place + 1}`
 }
 
 /** The row that the reference model reads: the same answers, after the prompts that are meant for it. */

@@ -27,6 +27,8 @@ export interface TokenTree {
   groups: Int32Array
   /** [N] the place of each sequence in its row: 0, 1, … */
   places: Int32Array
+  /** [N] the last token of each sequence: of its last segment with marks. −1 where it has none. */
+  ends: Int32Array
   /** Numbers that belong to sequences (`label`, `score`, `margin`, `weight`, …), [N] each; NaN where a row has none. */
   values: Record<string, Float64Array>
   /** [R] a number for each row of the data set in this tree (its place in the set): keys of dropout and of caches. */
@@ -96,9 +98,12 @@ export function packTree(rows: readonly RowInput[]): TokenTree {
   const segmentRow: number[] = []
   const groups: number[] = []
   const places: number[] = []
+  const lastTokens: number[] = []
   let sequenceBase = 0
   for (const [rowIndex, row] of rows.entries()) {
     const base = starts.length
+    const count = rowSequences(row)
+    const last = new Array<number>(count).fill(-1)
     const ends: number[] = []
     for (const [index, segment] of row.segments.entries()) {
       const parent = segment.parent ?? -1
@@ -128,8 +133,9 @@ export function packTree(rows: readonly RowInput[]): TokenTree {
         positions.push(offset + i)
       }
       ends.push(offset + segment.tokens.length)
+      if (segment.loss && segment.tokens.length > 0) last[segment.sequence ?? 0] = tokens.length - 1
     }
-    const count = rowSequences(row)
+    lastTokens.push(...last)
     for (let place = 0; place < count; place++) {
       groups.push(rowIndex)
       places.push(place)
@@ -148,6 +154,7 @@ export function packTree(rows: readonly RowInput[]): TokenTree {
     sequenceCount: sequenceBase,
     groups: Int32Array.from(groups),
     places: Int32Array.from(places),
+    ends: Int32Array.from(lastTokens),
     values: joinValues(rows, sequenceBase),
     rows: Int32Array.from(rows, (row) => row.id),
     segmentRow: Int32Array.from(segmentRow),

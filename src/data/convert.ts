@@ -27,7 +27,11 @@ export const CONVERSATIONS = ['messages', 'conversations', 'conversation']
 export const has = (row: Fields, key: string) => row[key] !== undefined && row[key] !== null
 export const promptKey = (row: Fields) => PROMPTS.find((key) => has(row, key))
 export const completionKey = (row: Fields) => COMPLETIONS.find((key) => has(row, key))
+const isTexts = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string')
 const isAnswer = (value: unknown) => typeof value === 'string' || Array.isArray(value)
+/** A list of labels beside a list of texts rates these as steps of one answer. */
+export const stepsKey = (row: Fields) =>
+  ['steps', ...ANSWERS].find((key) => isTexts(row[key]) && Array.isArray(row['labels']))
 /** A list of records that hold an answer among other things is not taken for a ranking. */
 export const answersKey = (row: Fields) =>
   ANSWERS.find((key) => Array.isArray(row[key]) && (row[key] as unknown[]).every(isAnswer))
@@ -127,7 +131,7 @@ export const toCompletion: Convert = (row, source, { chat }) => {
 }
 
 /** Prompt and answers in one form, and the tools that any of them brought. */
-function promptedBy(row: Fields, answers: [name: string, value: unknown][], chat?: boolean) {
+export function promptedBy(row: Fields, answers: [name: string, value: unknown][], chat?: boolean) {
   const { prompt, tools } = promptOf(row)
   const sides = answers.map(([name, value]) => toAnswer(value, name))
   const shared = sharePrompt(

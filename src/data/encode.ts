@@ -1,12 +1,13 @@
 /** From a row to the segments of a token tree: tokens, and which of them are learnt. */
 
 import { HoneError } from '../base/index.ts'
-import type { Form, RowInput, SegmentInput } from '../batch/index.ts'
+import { type Form, type RowInput, rowSequences, type SegmentInput } from '../batch/index.ts'
 import type { ChatTemplate, Tokenizer } from '../text/index.ts'
 import { asDemonstration, conditionOf, requireNeeds, withShortPrompt } from './beside.ts'
 import { type LengthPolicy, shorten, type TokenPaths } from './length.ts'
 import { atRow, type PreferenceRow, type Row, type RowSource, type TokensRow } from './row.ts'
 import { answerName, requireKind, rowSpans, type Span, type SpanTree } from './spans.ts'
+import { cutSteps, stepEnds } from './steps.ts'
 
 export interface EncodeContext {
   tokenizer: Tokenizer
@@ -57,6 +58,7 @@ export interface EncodedRow {
  * - preference, triple, ranking: a root with the shared prompt, not learnt, and a leaf for each answer, in the order of
  *   the form's sequences (batch/forms.ts).
  * - unpaired: a root with the prompt and one leaf.
+ * - steps: a root with the prompt and a chain of segments, one a step.
  *
  * Text is tokenised span by span at the borders of the loss mask and of the prompt, so both answers of a pair follow the
  * same ids. A root without tokens is left out: its leaves then are roots. `bos` and `eos` that a text already has are not
@@ -80,25 +82,38 @@ export function encodeRow(row: Row, context: EncodeContext, id = 0): EncodedRow 
     const { paths, bordersChanged } =
       read.kind === 'tokens'
         ? { paths: givenPaths(read), bordersChanged: false }
-        : tokenise(rowSpans(read, context.template, variables), context)
+        : tokenise(spansOf(read, context.template, variables), context)
     requireIds(paths, context)
     const fitted = shorten(paths, context.maxLength, context.lengthPolicy ?? 'error', context.tokenizer.bos)
     if (!fitted) return null
     const encoded = build(fitted.paths, row, id)
     requireLoss(encoded.input.segments, row, fitted.truncated)
-    const values = { ...row.values, ...(row.kind === 'unpaired' && { label: [Number(row.label)] }) }
+    const values = valuesOf(row, encoded.input)
     requireNeeds(row, values, needs)
     const short = row.kind === 'preference' && needs.includes('shortPrompt') ? shortened(row, encoded, context) : {}
     return {
       ...encoded,
       input: { ...encoded.input, ...short, ...(Object.keys(values).length > 0 && { values }) },
-      names: fitted.paths.answers.map((_, place) => answerName(row, place)),
+      names: Array.from({ length: rowSequences(encoded.input) }, (_, place) => answerName(row, place)),
       truncated: fitted.truncated,
       bordersChanged,
       ...(row.kind === 'unpaired' && { label: row.label }),
       ...(row.kind === 'tokens' && row.logprobs && { logprobs: row.logprobs.slice(0, encoded.tokens) }),
     }
   })
+}
+
+/** A row's pieces of text, an answer's cut behind its steps where these are rated. */
+function spansOf(row: Exclude<Row, TokensRow>, template: ChatTemplate | null, variables?: Record<string, unknown>) {
+  const tree = rowSpans(row, template, variables)
+  return row.kind === 'steps' ? { ...tree, answers: tree.answers.map((answer) => cutSteps(answer, row.steps)) } : tree
+}
+
+/** The numbers of a row's sequences; those of steps that were cut off are left out. */
+function valuesOf(row: Row, input: RowInput): Record<string, number[]> {
+  const label = row.kind === 'unpaired' ? { label: [Number(row.label)] } : {}
+  const values = Object.entries({ ...row.values, ...label })
+  return Object.fromEntries(values.map(([name, list]) => [name, list.slice(0, rowSequences(input))]))
 }
 
 /** A pair's segments, and those of the reference: the same answers after its own, shorter prompt. */
@@ -126,7 +141,7 @@ function tokenise(tree: SpanTree, context: EncodeContext): { paths: TokenPaths; 
     const ids = parts.slice(tree.prompt.length)
     const loss = ids.flatMap((part, i) => part.map(() => (answer[i].trained ? 1 : 0)))
     prompt = parts.slice(0, tree.prompt.length).flat()
-    return { tokens: ids.flat(), loss }
+    return { tokens: ids.flat(), loss, ends: stepEnds(answer, ids) }
   })
   const paths = { prompt, answers }
   return { paths: tree.plain ? framed(paths, tree.prompt, tokenizer) : paths, bordersChanged }
@@ -139,12 +154,13 @@ function framed({ prompt, answers }: TokenPaths, shared: Span[], { bos, eos, add
   const inPrompt = opens && shared.length > 0
   return {
     prompt: inPrompt ? [bos, ...prompt] : prompt,
-    answers: answers.map(({ tokens, loss }) => {
+    answers: answers.map(({ tokens, loss, ends }) => {
       const front = opens && !inPrompt ? [bos] : []
       const back = eos !== null && tokens.at(-1) !== eos ? [eos] : []
       return {
         tokens: [...front, ...tokens, ...back],
         loss: [...front.map(() => 0), ...loss, ...back.map(() => 1)],
+        ...(ends && { ends: ends.map((end) => end + front.length) }),
       }
     }),
   }
@@ -178,21 +194,27 @@ function requireIds(paths: TokenPaths, { tokenizer, vocabSize = tokenizer.vocabS
 }
 
 function build({ prompt, answers }: TokenPaths, row: Row, id: number) {
-  const root: SegmentInput[] = prompt.length > 0 ? [{ tokens: Int32Array.from(prompt) }] : []
-  const segments = [
-    ...root,
-    ...answers.map(({ tokens, loss }, sequence): SegmentInput => {
-      // Nothing predicts the first token of a path.
-      const learnt = prompt.length > 0 ? loss : loss.map((weight, i) => (i === 0 ? 0 : weight))
-      const whole = learnt.every((weight) => weight === 0 || weight === 1)
-      return {
-        tokens: Int32Array.from(tokens),
-        loss: whole ? Uint8Array.from(learnt) : Float32Array.from(learnt),
-        ...(root.length > 0 && { parent: 0 }),
+  const segments: SegmentInput[] = prompt.length > 0 ? [{ tokens: Int32Array.from(prompt) }] : []
+  const root = segments.length - 1
+  let sequence = 0
+  for (const { tokens, loss, ends = [] } of answers) {
+    // Nothing predicts the first token of a path.
+    const learnt = prompt.length > 0 ? loss : loss.map((weight, i) => (i === 0 ? 0 : weight))
+    const whole = learnt.every((weight) => weight === 0 || weight === 1)
+    let [start, parent] = [0, root]
+    for (const end of [...ends, tokens.length]) {
+      const marks = learnt.slice(start, end)
+      segments.push({
+        tokens: Int32Array.from(tokens.slice(start, end)),
+        loss: whole ? Uint8Array.from(marks) : Float32Array.from(marks),
+        ...(parent >= 0 && { parent }),
         ...(sequence > 0 && { sequence }),
-      }
-    }),
-  ]
+      })
+      parent = segments.length - 1
+      start = end
+      sequence++
+    }
+  }
   const lengths = answers.map((answer) => answer.tokens.length)
   return {
     input: { id, segments },

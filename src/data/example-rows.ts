@@ -18,6 +18,7 @@ const rows: Record<Form, readonly Record<string, unknown>[]> = {
     { prompt, completion: 'Hi!', label: true },
     { prompt: 'Say bye.', completion: 'No.', label: false },
   ],
+  steps: [{ prompt: 'What is 2 + 3 · 4?', steps: ['3 · 4 = 12.', 'So it is 14.'], labels: [true, true] }],
   rankings: [{ prompt, responses: ['Hi there!', 'Hi!', 'No.'], scores: [9, 7, 1] }],
 }
 
@@ -28,5 +29,6 @@ export function exampleRows(form: Form, needs: readonly string[]): readonly Reco
     ...(needs.includes('baseline') && { baseline: -0.9 }),
     ...(needs.includes('shortPrompt') && { prompt: `In a long text. ${prompt}`, short_prompt: prompt }),
   }
-  return rows[form].map((row) => ({ ...row, ...more }))
+  const graded = needs.includes('score') ? { score: 0.8 } : {}
+  return rows[form].map((row) => ({ ...row, ...more, ...(!('scores' in row) && graded) }))
 }

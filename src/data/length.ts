@@ -4,10 +4,17 @@ import { HoneError } from '../base/index.ts'
 /** 'error' refuses a row that is too long, 'truncate' cuts it, 'drop' leaves it out; the last two are counted. */
 export type LengthPolicy = 'error' | 'truncate' | 'drop'
 
+export interface AnswerTokens {
+  tokens: number[]
+  loss: number[]
+  /** Tokens up to the end of each of its steps but the last, where it has several. */
+  ends?: number[]
+}
+
 /** A prompt and answers in tokens; `loss` weighs each token of an answer. The prompt is never learnt. */
 export interface TokenPaths {
   prompt: number[]
-  answers: { tokens: number[]; loss: number[] }[]
+  answers: AnswerTokens[]
 }
 
 /**
@@ -40,11 +47,16 @@ export function shorten(
   }
   const room = Math.min(paths.prompt.length, Math.max(maxLength - longest, Math.ceil(maxLength / 2)))
   const prompt = keepEnd(paths.prompt, room, bos)
-  const answers = paths.answers.map(({ tokens, loss }) => ({
-    tokens: tokens.slice(0, maxLength - prompt.length),
-    loss: loss.slice(0, maxLength - prompt.length),
-  }))
+  const answers = paths.answers.map((answer) => cut(answer, maxLength - prompt.length))
   return { paths: { prompt, answers }, truncated: true }
+}
+
+/** Of steps only whole ones are left; of the first at least a part. */
+function cut({ tokens, loss, ends }: AnswerTokens, count: number): AnswerTokens {
+  if (tokens.length <= count) return { tokens, loss, ends }
+  const whole = ends?.filter((end) => end <= count)
+  const kept = whole && whole.length > 0 ? whole[whole.length - 1] : count
+  return { tokens: tokens.slice(0, kept), loss: loss.slice(0, kept), ...(whole && { ends: whole.slice(0, -1) }) }
 }
 
 function keepEnd(tokens: number[], count: number, bos: number | null): number[] {

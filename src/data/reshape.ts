@@ -121,6 +121,10 @@ function convert(list: Graded, options: ReshapeOptions): Record<string, unknown>
       ]
     case 'unpaired':
       return labelled(list, options).map(({ text, label }) => ({ ...head, completion: text, label }))
+    case 'steps':
+      throw new HoneError('E_CONFIG', 'no other form says where the steps of an answer end', {
+        help: 'Give rows with "prompt", "steps" and "labels".',
+      })
     case 'demonstrations': {
       const good = scale === 'label' ? answers.filter(({ grade }) => grade === 1) : [best]
       return good.map(({ text }) => ({ ...head, completion: text }))

@@ -8,6 +8,7 @@ import {
   completionKey,
   has,
   promptKey,
+  stepsKey,
   toAlpaca,
   toChat,
   toCompletion,
@@ -21,6 +22,7 @@ import {
 } from './convert.ts'
 import { type Fields, isFields, keyList, parseJsonText } from './messages.ts'
 import { atRow, type RawRow, type Row, type RowSource, rowError } from './row.ts'
+import { toSteps } from './steps.ts'
 import { readValues } from './values.ts'
 
 interface Format {
@@ -51,6 +53,11 @@ const FORMATS = {
     shape: '{"prompt"?, "chosen", "rejected"}, each a text or turns',
     matches: (row) => has(row, 'chosen') && has(row, 'rejected'),
     convert: toPreference,
+  },
+  steps: {
+    shape: '{"prompt", "steps": […], "labels": [true or false or 0 … 1, …]}',
+    matches: (row) => stepsKey(row) !== undefined && (promptKey(row) ?? turnsKey(row)) !== undefined,
+    convert: toSteps,
   },
   ranking: {
     shape: '{"prompt", "responses": [the best, …, the worst]} or with "scores": […]',

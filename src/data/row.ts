@@ -77,6 +77,12 @@ export type UnpairedRow = RowBase & {
     | { chat: true; prompt: Message[]; completion: Message[]; tools?: unknown[] }
   )
 
+/** A prompt with an answer in steps, rated one by one (`values.label`, from 0 to 1): `completion` is the whole answer. */
+export type StepsRow = RowBase & { kind: 'steps'; steps: string[] } & (
+    | { chat: false; prompt: string; completion: string }
+    | { chat: true; prompt: Message[]; completion: Message[]; tools?: unknown[] }
+  )
+
 /** A row that already is tokens. Arrays of one length; `loss` weighs each token, 0 = not learnt. */
 export interface TokensRow extends RowBase {
   kind: 'tokens'
@@ -86,7 +92,16 @@ export interface TokensRow extends RowBase {
 }
 
 /** A row in its canonical form, whatever format its file was in. */
-export type Row = TextRow | CompletionRow | ChatRow | PreferenceRow | TripleRow | RankingRow | UnpairedRow | TokensRow
+export type Row =
+  | TextRow
+  | CompletionRow
+  | ChatRow
+  | PreferenceRow
+  | TripleRow
+  | RankingRow
+  | UnpairedRow
+  | StepsRow
+  | TokensRow
 
 export type RowKind = Row['kind']
 

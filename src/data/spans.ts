@@ -7,6 +7,8 @@ import { type Row, rowError } from './row.ts'
 export interface Span {
   text: string
   trained: boolean
+  /** A step of the answer ends here, and another follows. */
+  endsStep?: true
 }
 
 /** A row before tokenising. Supervised rows have no prompt of their own: all is one answer, parts of it untrained. */
@@ -43,6 +45,11 @@ const EXPECTED: Record<Form, { kinds: Row['kind'][]; words: string; help: string
     words: 'a prompt with "responses", the best first or with "scores"',
     help: 'pairs and triples give rankings by `hone data convert --to rankings`',
   },
+  steps: {
+    kinds: ['steps'],
+    words: 'an answer in "steps" with "labels"',
+    help: 'a rated answer without steps is for reward-outcome',
+  },
 }
 
 const NAMES: Record<Row['kind'], string> = {
@@ -53,6 +60,7 @@ const NAMES: Record<Row['kind'], string> = {
   triple: 'a triple of gold, chosen and rejected',
   ranking: 'a ranking of several answers',
   unpaired: 'a rated answer',
+  steps: 'an answer in rated steps',
   tokens: 'tokens',
 }
 
@@ -70,9 +78,15 @@ function answersOf(row: AnsweredRow): (string | Message[])[] {
   return row.kind === 'ranking' ? row.answers : [row.completion]
 }
 
-export type AnsweredRow = Extract<Row, { kind: 'preference' | 'triple' | 'ranking' | 'unpaired' }>
+export type AnsweredRow = Extract<Row, { kind: 'preference' | 'triple' | 'ranking' | 'unpaired' | 'steps' }>
 
-const FORM_OF = { preference: 'pairs', triple: 'triples', ranking: 'rankings', unpaired: 'unpaired' } as const
+const FORM_OF = {
+  preference: 'pairs',
+  triple: 'triples',
+  ranking: 'rankings',
+  unpaired: 'unpaired',
+  steps: 'steps',
+} as const
 
 /** What the answer at a place of a row is called. */
 export function answerName(row: Row, place: number): string {
@@ -107,7 +121,7 @@ export function rowSpans(
   }
   const answers = answersOf(row) as Message[][]
   answers.forEach((answer, i) => {
-    requireAssistant(answer, row.kind === 'unpaired' ? 'the completion' : answerName(row, i))
+    requireAssistant(answer, row.kind === 'unpaired' || row.kind === 'steps' ? 'the completion' : answerName(row, i))
   })
   return { ...sharedSpans(template, row.prompt, answers, options), plain: false }
 }

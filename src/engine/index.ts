@@ -8,6 +8,7 @@ export {
   resolveModel,
   shippedModels,
 } from './open.ts'
+export { requireReadout } from './readouts.ts'
 export type {
   CallOptions,
   Engine,

@@ -1,22 +1,20 @@
 import { HoneError, throwIfAborted } from '../base/index.ts'
-import { predecessors, type TokenTree } from '../batch/index.ts'
+import type { TokenTree } from '../batch/index.ts'
 import { type GenerateOptions, generate, samplingDefaults } from '../generate/index.ts'
 import type { Model } from '../models/types.ts'
 import { type Evaluated, evaluateObjective, type Params, type ReadBatch } from '../objectives/index.ts'
 import {
   gather,
-  logprobs,
   logprobsWithGrad,
   type OptimizerConfig,
   openOptimizer,
   openReferenceBackend,
   type Precision,
   Scope,
-  type Tensor,
   treePlan,
 } from '../tensor/index.ts'
 import type { Tokenizer } from '../text/types.ts'
-import { inputMix, readExtra, readTop, weighed } from './readouts.ts'
+import { inputMix, mainReadout, readTop, requireReadout, weighed } from './readouts.ts'
 import { loadState, saveState } from './state.ts'
 import type { Engine, ForwardBackwardOptions, ForwardBackwardResult, ForwardResult, ReadOptions } from './types.ts'
 
@@ -38,10 +36,12 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
   const learning = model.trainable()
   const optimizer = openOptimizer(backend, learning, options.optimizer)
   const head = { softcap: model.logitSoftcap, precision }
+  const main = mainReadout(model, head)
+  const readouts = new Set(main.offers)
   let sampling = 0
   let idle: (() => void)[] = []
 
-  /** What the head is asked for: the hidden states before each target of the batch, and the targets' ids. */
+  /** What the head is asked for: the hidden states that it reads, and the targets' ids. */
   function ask(scope: Scope, batch: TokenTree, extra: { adapter?: boolean; dropoutSeed?: number }) {
     const rowIds = extra.dropoutSeed === undefined ? null : tokenRows(batch)
     const hidden = model.hidden(scope, {
@@ -55,10 +55,8 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       dropout: rowIds ? { seed: extra.dropoutSeed ?? 0, rowIds: scope.from(rowIds) } : undefined,
     })
     const targets = scope.from(batch.targets.map((t) => batch.tokens[t]))
-    return { hidden: gather(hidden, predecessors(batch)), targets }
+    return { hidden: gather(hidden, main.at(batch)), targets }
   }
-
-  const read = ({ hidden, targets }: ReturnType<typeof ask>): Tensor => logprobs(hidden, model.head, targets, head)
 
   /** Runs a call so that firing the signal drops what is queued, and nothing it had begun remains. */
   async function interruptible<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
@@ -75,14 +73,13 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
   }
 
   async function forward(batch: TokenTree, how: ReadOptions & { dropoutSeed?: number }): Promise<ForwardResult> {
-    if (batch.targets.length === 0) return { logprobs: new Float32Array(0) }
+    if (isEmpty(batch)) return main.named(new Float32Array(0))
     using scope = new Scope(backend)
     const asked = ask(scope, batch, how)
-    const output = read(asked)
-    const extra = readExtra(batch, asked, output, model.head, head)
-    const values = Float32Array.from(await output.read())
+    const output = main.read(asked)
+    const extra = main.extra(batch, asked, output)
     return {
-      logprobs: values,
+      ...main.named(Float32Array.from(await output.read())),
       ...(extra && { extra: Float32Array.from(await extra.read()) }),
       ...(how.topk && { topk: await readTop(asked, model.head, how.topk, head) }),
     }
@@ -92,6 +89,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
     batches: readonly TokenTree[],
     { objective, params, reference, dropoutSeed, state, signal }: ForwardBackwardOptions<P>,
   ) {
+    requireReadout(readouts, objective)
     const whole = { batch: batches, state }
     const result: ForwardBackwardResult = { loss: 0, metrics: {}, logprobs: [] }
     const part = (index: number, values: ForwardResult): ReadBatch => ({
@@ -121,7 +119,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
     }
     for (const [index, batch] of batches.entries()) {
       throwIfAborted(signal)
-      if (batch.targets.length === 0) {
+      if (isEmpty(batch)) {
         result.logprobs.push(new Float32Array(0))
         continue
       }
@@ -141,14 +139,14 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
         refuseNonFinite(result.loss, batch)
         continue
       }
-      const output = read(asked)
-      const extra = readExtra(batch, asked, output, model.head, head)
-      const values = Float32Array.from(await output.read())
-      result.logprobs.push(values)
+      const output = main.read(asked)
+      const extra = main.extra(batch, asked, output)
+      const values = main.named(Float32Array.from(await output.read()))
+      result.logprobs.push(values.logprobs)
       let [cotangent, further] = [waiting?.cotangents[index], waiting?.extra[index]]
       if (!cotangent || !further) {
         const evaluated = await evaluate({
-          logprobs: values,
+          ...values,
           ...(extra && { extra: Float32Array.from(await extra.read()) }),
         })
         add(evaluated)
@@ -171,7 +169,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
   return {
     config,
     hardware: { backend: backend.name, isa: backend.isa, threads: backend.threads },
-    readouts: new Set(['logprob', 'logprobsOf', 'topk', 'inputMix', 'hiddenMix'] as const),
+    readouts,
     get weightsVersion() {
       return optimizer.steps
     },
@@ -197,6 +195,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       }
     },
     async *sample(prompts, settings, { signal, adapter, onText } = {}) {
+      requireReadout(readouts, { id: 'sample', reads: 'logprob' })
       sampling++
       try {
         const given = { ...samplingDefaults, ...settings }
@@ -222,6 +221,8 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
     },
   }
 }
+
+const isEmpty = (batch: TokenTree) => batch.targets.length === 0 && batch.ends.every((end) => end < 0)
 
 /** [T] the data set's row of each token. */
 function tokenRows(batch: TokenTree): Int32Array {

@@ -1,6 +1,6 @@
 import { baseName, HoneError, isAbsolute, joinPath, platform } from '../base/index.ts'
 import { resolveHub } from '../formats/index.ts'
-import { attachLora, checkFrozen, loadAdapter, loadModel } from '../models/index.ts'
+import { adapterHasScore, attachLora, checkFrozen, loadAdapter, loadModel } from '../models/index.ts'
 import type { LoraConfig, Model } from '../models/types.ts'
 import { type BackendOptions, openBackend, type QuantisedType } from '../tensor/index.ts'
 import {
@@ -21,13 +21,15 @@ export type Progress = (line: string) => void
 export interface OpenOptions extends Omit<LocalEngineOptions, 'tokenizer'> {
   /** What will learn: nothing (default), every weight, or a new or loaded adapter. */
   train?: 'none' | 'full' | 'adapter'
+  /** Opens a language model as a reward model, with a fresh scalar head that learns; one that is a reward model keeps its own. */
+  score?: boolean
   /** Keeps the frozen matrices in blocks of 8 or 4 bits a weight. An adapter may learn over them (QLoRA, Dettmers et al. 2023). */
   quantize?: QuantisedType
   /** Attach a fresh adapter of this shape, where the folder holds none. */
   lora?: LoraConfig
   /** 'chatml', 'openchat' or the path of a Jinja file, instead of the model's own chat template. */
   template?: string
-  /** Seed of a fresh adapter. */
+  /** Seed of a fresh adapter and of a fresh scalar head. */
   seed?: number
   backend?: BackendOptions['kind']
   threads?: number
@@ -109,9 +111,11 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
   const { folder, base, tokenizer, template } = await openText(name, options)
   const backend = await openBackend({ kind: options.backend, threads: options.threads, onProgress })
   try {
+    const isScore = options.score || (folder !== base && (await adapterHasScore(folder)))
     const model = await loadModel(base, {
       backend,
-      train: train === 'full' ? 'full' : 'none',
+      train: train === 'adapter' ? (isScore ? 'score' : 'none') : train,
+      ...(isScore && { scoreSeed: options.seed ?? 0 }),
       quantize,
       onProgress,
       signal,

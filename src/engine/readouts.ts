@@ -1,8 +1,12 @@
-import type { TokenTree } from '../batch/index.ts'
+import { HoneError } from '../base/index.ts'
+import { predecessors, type TokenTree } from '../batch/index.ts'
+import type { Model } from '../models/types.ts'
+import type { Objective } from '../objectives/index.ts'
 import {
   add,
   gather,
   type HeadOptions,
+  linear,
   logprobs,
   logprobsOf,
   mul,
@@ -13,8 +17,68 @@ import {
   type Tensor,
   topTokens,
 } from '../tensor/index.ts'
+import type { ForwardResult, Readout } from './types.ts'
 
-/** What the head is asked for: [P, D] the states before each target, and [P] the targets' ids. */
+/** What the head of a model gives: log-probs of the targets, or the score of each sequence. */
+export interface MainReadout {
+  name: Objective['reads']
+  /** All that an engine over this model can give. */
+  offers: readonly Readout[]
+  /** The tokens of a batch whose hidden states the head is asked at. */
+  at(batch: TokenTree): Int32Array
+  /** One value for each of them. */
+  read(asked: Asked): Tensor
+  /** The further values that the batch asks for, or null. */
+  extra(batch: TokenTree, asked: Asked, known: Tensor): Tensor | null
+  /** The values under their name. */
+  named(values: Float32Array): ForwardResult
+}
+
+export function mainReadout(model: Model, head: HeadOptions): MainReadout {
+  const { score } = model
+  if (score) {
+    return {
+      name: 'score',
+      offers: ['score'],
+      at: sequenceEnds,
+      read: ({ hidden }) => linear(hidden, score),
+      extra: () => null,
+      named: (scores) => ({ logprobs: new Float32Array(0), scores }),
+    }
+  }
+  return {
+    name: 'logprob',
+    offers: ['logprob', 'logprobsOf', 'topk', 'inputMix', 'hiddenMix'],
+    at: predecessors,
+    read: ({ hidden, targets }) => logprobs(hidden, model.head, targets, head),
+    extra: (batch, asked, known) => readExtra(batch, asked, known, model.head, head),
+    named: (values) => ({ logprobs: values }),
+  }
+}
+
+function sequenceEnds({ ends, groups, places, rows }: TokenTree): Int32Array {
+  const without = ends.indexOf(-1)
+  if (without < 0) return ends
+  throw new HoneError(
+    'E_TREE',
+    `row ${rows[groups[without]]}: sequence ${places[without]} has no marks, and so no end to score`,
+  )
+}
+
+/**
+ * Refuses an objective that a model's head cannot serve.
+ * @throws HoneError E_READOUT
+ */
+export function requireReadout(readouts: ReadonlySet<Readout>, { id, reads }: Pick<Objective, 'id' | 'reads'>): void {
+  if (readouts.has(reads)) return
+  const help =
+    reads === 'score'
+      ? 'Open the model as a reward model: with a scalar head.'
+      : 'A reward model has no vocabulary to write with: take the model that it was trained from.'
+  throw new HoneError('E_READOUT', `${id} reads ${reads}, and this model gives ${[...readouts].join(', ')}`, { help })
+}
+
+/** What the head is asked for: [P, D] the states before each target, and [P] the targets' ids; or [N, D] at the ends. */
 export interface Asked {
   hidden: Tensor
   targets: Tensor
@@ -27,7 +91,7 @@ export function inputMix(scope: Scope, { inputMix: mix, tokens }: TokenTree) {
 }
 
 /** The further log-probs that a batch asks for, or null: of its candidates, or of both tokens at each mixed place in turn. */
-export function readExtra(batch: TokenTree, asked: Asked, known: Tensor, w: Parameter, head: HeadOptions) {
+function readExtra(batch: TokenTree, asked: Asked, known: Tensor, w: Parameter, head: HeadOptions) {
   const { candidates, hiddenMix } = batch
   const { hidden, targets } = asked
   if (candidates) return logprobsOf({ x: hidden, known, targets }, w, candidates.tokens, head)

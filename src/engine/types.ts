@@ -5,13 +5,16 @@ import type { Objective, Params } from '../objectives/index.ts'
 
 /**
  * What an engine can give beyond a sample: log-probs of the targets; of given other tokens (`candidates` of a batch); the
- * most probable tokens; and log-probs under blended inputs (`inputMix`) or mixed hidden states (`hiddenMix`).
+ * most probable tokens; log-probs under blended inputs (`inputMix`) or mixed hidden states (`hiddenMix`); or, of a reward model,
+ * the score at the last token of each sequence in their place.
  */
-export type Readout = 'logprob' | 'logprobsOf' | 'topk' | 'inputMix' | 'hiddenMix'
+export type Readout = 'logprob' | 'score' | 'logprobsOf' | 'topk' | 'inputMix' | 'hiddenMix'
 
 export interface ForwardResult {
-  /** [P] of the targets. */
+  /** [P] of the targets; empty from a reward model. */
   logprobs: Float32Array
+  /** [N] of the sequences, from a reward model. */
+  scores?: Float32Array
   /** [P · count] of the batch's `candidates`, or [2 M] of both tokens of each pair of its `hiddenMix`. */
   extra?: Float32Array
   /** The `topk` most probable tokens at each target, in order: [P · topk]. */
@@ -53,7 +56,7 @@ export interface ForwardBackwardResult {
   /** Mean over all batches. */
   loss: number
   metrics: Record<string, number>
-  /** For each batch the log-probs of its targets. */
+  /** For each batch the log-probs of its targets; empty from a reward model. */
   logprobs: Float32Array[]
   /** The objective's running figures after this update. */
   state?: Record<string, number>
@@ -71,11 +74,12 @@ export interface Engine {
   /** Updates that the weights have seen. */
   readonly weightsVersion: number
 
-  /** The log-prob of each target of the batch. */
+  /** The log-prob of each target of the batch, or the score of each of its sequences. */
   forward(batch: TokenTree, options?: ReadOptions): Promise<ForwardResult>
   /**
    * Loss and gradient of an objective over some micro-batches that form one update; gradients accumulate.
-   * @throws HoneError E_NON_FINITE naming the rows of the batch; no gradient remains
+   * @throws HoneError E_READOUT for what the model does not give, E_NON_FINITE naming the rows of the batch; no gradient
+   * remains
    */
   forwardBackward<P extends Params>(
     batches: readonly TokenTree[],

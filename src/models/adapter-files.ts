@@ -1,8 +1,10 @@
 import { HoneError, joinPath, platform, showValue } from '../base/index.ts'
 import { fromFloat32, openSafetensors, type TensorEntry, writeSafetensors } from '../formats/index.ts'
 import { readJsonObject } from '../formats/json.ts'
+import type { Parameter } from '../tensor/index.ts'
+import { scoreName } from './architecture.ts'
 import { type ConfigReader, configReader } from './config-reader.ts'
-import { allocateAdapter, putOn, targetList } from './lora.ts'
+import { allocateAdapter, PREFIX, putOn, targetList } from './lora.ts'
 import type { Adapter, LoraConfig, Model } from './types.ts'
 
 const CONFIG = 'adapter_config.json'
@@ -31,6 +33,7 @@ function readAdapterConfig(config: ConfigReader): LoraConfig {
   }
   if (config.text('peft_type', 'LORA') !== 'LORA') throw refuse('peft_type', 'LORA')
   for (const [key, value] of Object.entries(config.raw)) {
+    if (key === 'modules_to_save' && savesScore(config.raw)) continue
     if (!known.has(key) && !isNeutral(value)) throw refuse(key, 'it unset')
   }
   if (!harmlessInits.includes(config.raw['init_lora_weights'])) {
@@ -44,6 +47,21 @@ function readAdapterConfig(config: ConfigReader): LoraConfig {
     targets: readTargets(config),
   }
 }
+
+/** PEFT saves the scalar head of a classifier beside the adapter; it names both ways in which families call it. */
+const savesScore = ({ modules_to_save: saved }: Readonly<Record<string, unknown>>) =>
+  Array.isArray(saved) && saved.includes('score') && saved.every((name) => name === 'score' || name === 'classifier')
+
+/** Whether the adapter in a folder is that of a reward model, with its scalar head. @throws HoneError E_NOT_FOUND, E_CORRUPT */
+export async function adapterHasScore(folder: string): Promise<boolean> {
+  return savesScore(await readJsonObject(joinPath(folder, CONFIG)))
+}
+
+/** What an adapter's file holds, by name: its own weights and the scalar head that was trained with them. */
+const savedParameters = ({ score }: Model, { parameters }: Adapter): [string, Parameter][] => [
+  ...parameters,
+  ...(score ? [[`${PREFIX}${scoreName}`, score] as [string, Parameter]] : []),
+]
 
 function readTargets(config: ConfigReader): LoraConfig['targets'] {
   const value = config.raw['target_modules']
@@ -72,8 +90,9 @@ export async function loadAdapter(
   const { tensors, path: file } = await openSafetensors(joinPath(folder, WEIGHTS))
   const adapter = allocateAdapter(model, config)
   try {
-    checkTensors(adapter, tensors, file)
-    for (const [name, { buffer, size }] of adapter.parameters) {
+    const parameters = savedParameters(model, adapter)
+    checkTensors(parameters, tensors, file)
+    for (const [name, { buffer, size }] of parameters) {
       const { file: path, offset, dtype } = tensors.get(name)!
       await model.backend.load(buffer, 0, { path, offset, dtype: storedAs[dtype]!, length: size })
     }
@@ -81,19 +100,20 @@ export async function loadAdapter(
     for (const parameter of adapter.parameters.values()) parameter.dispose()
     throw error
   }
-  if (!train) for (const parameter of adapter.parameters.values()) parameter.freeze()
+  if (!train) for (const [, parameter] of savedParameters(model, adapter)) parameter.freeze()
   return putOn(model, adapter)
 }
 
-function checkTensors(adapter: Adapter, tensors: Map<string, TensorEntry>, file: string): void {
+function checkTensors(parameters: [string, Parameter][], tensors: Map<string, TensorEntry>, file: string): void {
   const faults: string[] = []
-  for (const [name, { shape }] of adapter.parameters) {
+  for (const [name, { shape }] of parameters) {
     const entry = tensors.get(name)
     if (!entry) faults.push(`${name} [${shape}] is missing`)
     else if (entry.shape.join() !== shape.join()) faults.push(`${name} is [${entry.shape}], expected [${shape}]`)
     else if (!storedAs[entry.dtype]) faults.push(`${name} is ${entry.dtype}, expected F32, BF16 or F16`)
   }
-  for (const name of tensors.keys()) if (!adapter.parameters.has(name)) faults.push(`${name} is unknown`)
+  const names = new Set(parameters.map(([name]) => name))
+  for (const name of tensors.keys()) if (!names.has(name)) faults.push(`${name} is unknown`)
   if (faults.length === 0) return
   const shown = faults.length > 24 ? [...faults.slice(0, 24), `and ${faults.length - 24} more`] : faults
   throw new HoneError('E_ADAPTER', `${file} does not fit the model and its ${CONFIG}:\n  ${shown.join('\n  ')}`, {
@@ -111,7 +131,7 @@ export async function saveAdapter(model: Model, folder: string, { base }: { base
   if (!adapter) throw new HoneError('E_ADAPTER', 'the model has no adapter to save')
   const { rank, alpha, dropout, rsLora, targets } = adapter.config
   await platform().makeFolder(folder)
-  const tensors = [...adapter.parameters].map(([name, parameter]) => ({
+  const tensors = savedParameters(model, adapter).map(([name, parameter]) => ({
     name,
     dtype: 'F32' as const,
     shape: parameter.shape,
@@ -120,7 +140,7 @@ export async function saveAdapter(model: Model, folder: string, { base }: { base
   await writeSafetensors(joinPath(folder, WEIGHTS), tensors, { format: 'pt' })
   const config = {
     peft_type: 'LORA',
-    task_type: 'CAUSAL_LM',
+    task_type: model.score ? 'SEQ_CLS' : 'CAUSAL_LM',
     base_model_name_or_path: base ?? null,
     inference_mode: true,
     r: rank,
@@ -131,7 +151,7 @@ export async function saveAdapter(model: Model, folder: string, { base }: { base
     bias: 'none',
     fan_in_fan_out: model.architecture.inputMajor,
     init_lora_weights: true,
-    modules_to_save: null,
+    modules_to_save: model.score ? ['score'] : null,
     rank_pattern: {},
     alpha_pattern: {},
   }

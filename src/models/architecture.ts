@@ -76,6 +76,8 @@ export interface Architecture {
   rope: Rope | null
   /** Weights are stored [inputs, outputs], as GPT-2's Conv1D has them. */
   inputMajor: boolean
+  /** A reward model: a scalar head [1, width] in the place of the vocabulary's. */
+  score?: true
   names: ModuleNames
 }
 
@@ -184,6 +186,9 @@ export function mapLayout<L, N, L2, N2>(
   }
 }
 
+/** What every family calls the weight of its scalar head. */
+export const scoreName = 'score.weight'
+
 /** A weight of the checkpoint: its name, its shape and what it is, which says how it is drawn at random. */
 export interface WeightSpec {
   name: string
@@ -210,6 +215,7 @@ export function weightsOf(architecture: Architecture): WeightSpec[] {
       if (bias) weights.push({ name: `${name}.bias`, shape: [extent], role: 'bias' })
     },
   )
-  if (!tiedEmbeddings) weights.push({ name: `${names.head}.weight`, shape: [vocabSize, width], role: 'matrix' })
+  if (architecture.score) weights.push({ name: scoreName, shape: [1, width], role: 'matrix' })
+  else if (!tiedEmbeddings) weights.push({ name: `${names.head}.weight`, shape: [vocabSize, width], role: 'matrix' })
   return weights
 }

@@ -3,6 +3,7 @@ import { readJsonObject } from '../formats/json.ts'
 import type { Architecture } from './architecture.ts'
 import { type ConfigReader, configReader } from './config-reader.ts'
 import { families } from './families/index.ts'
+import { hasScore } from './score.ts'
 import type { ModelConfig } from './types.ts'
 
 const dtypes: Record<string, ModelConfig['dtype']> = { float32: 'f32', bfloat16: 'bf16', float16: 'f16' }
@@ -32,7 +33,8 @@ export function parseModelConfig(
       help: 'Take the original model of which this is a quantised copy.',
     })
   }
-  const architecture: Architecture = { family: type, ...families[type].read(reader) }
+  const score = hasScore(reader) && { score: true as const }
+  const architecture: Architecture = { family: type, ...families[type].read(reader), ...score }
   check(architecture, file)
   const { vocabSize, width, layers, heads, keyHeads, headWidth, contextLength, tiedEmbeddings } = architecture
   const dtype = dtypes[reader.text('dtype', reader.text('torch_dtype', 'float32'))] ?? 'f32'

@@ -1,10 +1,11 @@
-export { loadAdapter, saveAdapter } from './adapter-files.ts'
+export { adapterHasScore, loadAdapter, saveAdapter } from './adapter-files.ts'
 export {
   type Architecture,
   type LinearSpec,
   type ModuleNames,
   type Rope,
   type RopeScaling,
+  scoreName,
   type WeightSpec,
   weightsOf,
 } from './architecture.ts'

@@ -1,17 +1,23 @@
 import { HoneError, throwIfAborted } from '../base/index.ts'
 import { type Checkpoint, openCheckpoint, type TensorEntry } from '../formats/index.ts'
 import { type Backend, Parameter, type Precision, type QuantisedType } from '../tensor/index.ts'
-import { type Architecture, type WeightSpec, weightsOf } from './architecture.ts'
+import { type Architecture, scoreName, type WeightSpec, weightsOf } from './architecture.ts'
 import { readModelConfig } from './config.ts'
 import { families } from './families/index.ts'
 import { createModel } from './model.ts'
 import { checkFrozen, quantisedType } from './quantise.ts'
+import { drawScore, withScore } from './score.ts'
 import type { Model } from './types.ts'
 
 export interface LoadOptions {
   backend: Backend
-  /** 'full': every weight is an f32 master that learns; 'none': weights stay in the checkpoint's dtype, frozen. */
-  train: 'full' | 'none'
+  /**
+   * 'full': every weight is an f32 master that learns; 'none': weights stay in the checkpoint's dtype, frozen; 'score': so do
+   * all but the scalar head.
+   */
+  train: 'full' | 'score' | 'none'
+  /** Opens a language model as a reward model: with a scalar head, drawn by this seed, in the place of the vocabulary's. */
+  scoreSeed?: number
   /** Quantises matrices on their way in; for `train: 'none'`, an adapter over it may learn. */
   quantize?: QuantisedType
   /** What `hidden` computes in where its inputs do not say; f32. */
@@ -29,11 +35,13 @@ const storedAs: Partial<Record<string, 'f32' | 'bf16' | 'f16'>> = { F32: 'f32', 
  * another shape or of a dtype that is not read; E_ABORTED. Nothing stays allocated after a throw.
  */
 export async function loadModel(folder: string, options: LoadOptions): Promise<Model> {
-  const { backend, train, quantize, precision, onProgress, signal } = options
+  const { backend, train, quantize, scoreSeed, precision, onProgress, signal } = options
   checkFrozen(train, quantize)
-  const parsed = await readModelConfig(folder)
+  const found = await readModelConfig(folder)
+  const parsed = scoreSeed === undefined ? found : withScore(found)
   const checkpoint = await openCheckpoint(folder)
-  const matched = matchWeights(checkpoint, parsed.architecture)
+  const wanted = new Set(weightsOf(parsed.architecture).map(({ name }) => name))
+  const matched = matchWeights(checkpoint, found.architecture).filter(({ spec }) => wanted.has(spec.name))
   const stored = storedAs[matched[0].entry.dtype]
   const parameters = new Map<string, Parameter>()
   try {
@@ -42,9 +50,11 @@ export async function loadModel(folder: string, options: LoadOptions): Promise<M
     for (const { spec, entry } of matched.toSorted(byPlace)) {
       throwIfAborted(signal)
       const dtype = storedAs[entry.dtype]!
-      const plain = train === 'full' || spec.shape.length < 2 ? 'f32' : dtype
+      const isScore = spec.name === scoreName
+      const plain = train === 'full' || isScore || spec.shape.length < 2 ? 'f32' : dtype
       const kept = quantisedType(parsed.architecture, spec, quantize, plain)
-      const parameter = new Parameter(spec.name, backend, spec.shape, kept, train === 'full')
+      const learns = train === 'full' || (train === 'score' && isScore)
+      const parameter = new Parameter(spec.name, backend, spec.shape, kept, learns)
       parameters.set(spec.name, parameter)
       await backend.load(parameter.buffer, 0, { path: entry.file, offset: entry.offset, dtype, length: parameter.size })
       const before = bytes
@@ -61,6 +71,9 @@ export async function loadModel(folder: string, options: LoadOptions): Promise<M
   const config = { ...parsed.config, dtype: stored ?? parsed.config.dtype }
   // They were read in the order of the files; a model lists them in the order of its forward pass.
   const ordered = new Map(matched.map(({ spec: { name } }) => [name, parameters.get(name)!]))
+  if (scoreSeed !== undefined && !ordered.has(scoreName)) {
+    ordered.set(scoreName, drawScore(backend, config.width, scoreSeed, train !== 'none'))
+  }
   return createModel({ ...parsed, config }, backend, ordered, precision)
 }
 

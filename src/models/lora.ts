@@ -4,7 +4,7 @@ import type { LinearSpec } from './architecture.ts'
 import type { Adapter, LoraConfig, Model, Overlay } from './types.ts'
 
 /** What PEFT puts before a module's name. */
-const PREFIX = 'base_model.model.'
+export const PREFIX = 'base_model.model.'
 
 export const loraNames = (module: string) => ({
   a: `${PREFIX}${module}.lora_A.weight`,
@@ -91,9 +91,9 @@ export function allocateAdapter(model: Model, given: Partial<LoraConfig>): Adapt
   return { kind: 'lora', config, parameters, overlays }
 }
 
-/** Freezes the model's own weights and lays the adapter over them. */
+/** Freezes the model's own weights, but for a scalar head, and lays the adapter over them. */
 export function putOn(model: Model, adapter: Adapter): Adapter {
-  for (const parameter of model.parameters.values()) parameter.freeze()
+  for (const parameter of model.parameters.values()) if (parameter !== model.score) parameter.freeze()
   model.setAdapter(adapter)
   return adapter
 }

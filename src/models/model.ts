@@ -1,6 +1,6 @@
 import { HoneError } from '../base/index.ts'
 import type { Backend, Parameter, Precision, Scope } from '../tensor/index.ts'
-import { type LinearSpec, layoutOf, mapLayout } from './architecture.ts'
+import { type LinearSpec, layoutOf, mapLayout, scoreName } from './architecture.ts'
 import type { ParsedConfig } from './config.ts'
 import { type DecoderWeights, decode, type Linear, type Norm } from './decoder.ts'
 import type { Adapter, Model, ModelInputs } from './types.ts'
@@ -12,7 +12,7 @@ export function createModel(
   parameters: ReadonlyMap<string, Parameter>,
   precision: Precision = 'f32',
 ): Model {
-  const { names } = architecture
+  const { names, tiedEmbeddings } = architecture
   const layout = layoutOf(architecture)
   const modules = new Map<string, LinearSpec>()
   const at = (name: string) => parameters.get(`${name}.weight`)!
@@ -48,7 +48,17 @@ export function createModel(
     backend,
     parameters,
     modules,
-    head: architecture.tiedEmbeddings ? weights.embedding : at(names.head),
+    get head() {
+      if (!architecture.score) return tiedEmbeddings ? weights.embedding : at(names.head)
+      throw new HoneError(
+        'E_HEAD',
+        'the model is a reward model: it gives scores, no log-probs of tokens, and writes nothing',
+        {
+          help: 'Take the model that it was trained from.',
+        },
+      )
+    },
+    score: parameters.get(scoreName) ?? null,
     logitSoftcap: architecture.logitSoftcap,
     get adapter() {
       return adapter
@@ -61,7 +71,8 @@ export function createModel(
       const overlays = inputs.adapter === false ? null : (adapter?.overlays ?? null)
       return decode(scope, architecture, weights, overlays, { precision, ...inputs })
     },
-    trainable: () => [...(adapter ?? { parameters }).parameters.values()].filter((parameter) => parameter.trainable),
+    trainable: () =>
+      [...(adapter?.parameters.values() ?? []), ...parameters.values()].filter(({ trainable }) => trainable),
     dispose() {
       if (disposed) return
       disposed = true

@@ -63,13 +63,15 @@ export interface Model {
   readonly modules: ReadonlyMap<string, LinearSpec>
   /** Puts an adapter over the model, or takes it off without disposing of it. See `attachLora`. */
   setAdapter(adapter: Adapter | null): void
-  /** The vocabulary projection [V, D]; the embedding itself where they are tied. */
+  /** The vocabulary projection [V, D]; the embedding itself where they are tied. @throws HoneError E_HEAD for a reward model */
   readonly head: Parameter
+  /** The scalar head [1, D] of a reward model, else null. */
+  readonly score: Parameter | null
   /** Soft cap on the logits, 0 for none. */
   readonly logitSoftcap: number
   /** [T, D] after the last norm: what the vocabulary projection reads. */
   hidden(scope: Scope, inputs: ModelInputs): Tensor
-  /** What learns: the adapter's weights if there is one, else every base weight that was not frozen. In a fixed order. */
+  /** What learns: the adapter's weights if there is one, and every base weight that was not frozen. In a fixed order. */
   trainable(): Parameter[]
   dispose(): void
 }

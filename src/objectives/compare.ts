@@ -50,7 +50,7 @@ export const hinge = (h: Tensor): Tensor => relu(sub(1, h))
 export const log1mExp = (x: Tensor): Tensor => log(neg(expm1(minimum(x, -1e-6))))
 
 /** 1 where a reward leads, ½ where neither does: a sigmoid so steep that it is a step. */
-const leads = (h: Tensor) => sigmoid(mul(1e30, h))
+export const leads = (h: Tensor) => sigmoid(mul(1e30, h))
 
 /** A loss over pairs as its mean, with the figures that all of them report. */
 export function compared(views: Views, rewards: Rewards, loss: Tensor): ObjectiveValue {

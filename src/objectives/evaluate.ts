@@ -8,7 +8,7 @@ export interface Evaluated {
   loss: number
   /** Shares likewise. */
   metrics: Record<string, number>
-  /** For each part [P]: d loss / d logprob. */
+  /** For each part d loss / d value of what the objective reads: [P] log-probs, or [N] scores. */
   cotangents: Float32Array[]
   /** For each part [E]: that of its further log-probs. */
   extra: Float32Array[]
@@ -24,7 +24,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * Evaluates an objective on log-probs that were read back, in f64 on the reference backend, and gives the cotangents
+ * Evaluates an objective on log-probs, or scores, that were read back, in f64 on the reference backend, and gives the cotangents
  * that carry its gradient on through the model: the same on this machine and across a wire.
  */
 export async function evaluateObjective<P extends Params>(
@@ -37,14 +37,17 @@ export async function evaluateObjective<P extends Params>(
   using scope = new Scope(host, { record: true })
   const leaf = leafOf(
     scope,
-    parts.map(({ logprobs }) => logprobs),
+    parts.map((part) => (objective.reads === 'score' ? (part.scores ?? []) : part.logprobs)),
   )
   const further = leafOf(
     scope,
     parts.map(({ extra = [] }) => extra),
   )
   const { batch = parts.map(({ tree }) => tree), state = objective.state ?? {} } = options
-  const value = await objective.evaluate(makeViews(scope, parts, leaf.tensor, further.tensor, batch, state), params)
+  const value = await objective.evaluate(
+    makeViews(scope, parts, { [objective.reads]: leaf.tensor, extra: further.tensor }, batch, state),
+    params,
+  )
   const metrics: Record<string, number> = {}
   for (const [name, tensor] of Object.entries(value.metrics ?? {})) metrics[name] = await tensor.item()
   const loss = await value.loss.item()

@@ -42,6 +42,8 @@ export interface Objective<P extends Params = Params> {
   source: string
   form: Form
   needs: readonly Need[]
+  /** What it reads of the model: log-probs of learnt tokens (default), or the score at the end of each sequence. */
+  reads: 'logprob' | 'score'
   /** Defaults of its parameters; what they mean, and their ranges, stands in parameters.ts. */
   params: P
   /** The loss is linear in the log-probs, so that its gradient is known before them: the engine saves work. */
@@ -54,9 +56,10 @@ export interface Objective<P extends Params = Params> {
   evaluate(views: Views, params: P): ObjectiveValue | Promise<ObjectiveValue>
 }
 
-interface Spec<P extends Params> extends Omit<Objective<P>, 'evaluate' | 'scope' | 'linear'> {
+interface Spec<P extends Params> extends Omit<Objective<P>, 'evaluate' | 'scope' | 'linear' | 'reads'> {
   scope?: 'row' | 'batch'
   linear?: boolean
+  reads?: 'logprob' | 'score'
   /** The answer that is imitated with the weight `sftWeight`. Absent: the objective has no such term. */
   imitates?: 'chosen' | 'gold' | 'best'
 }
@@ -69,7 +72,7 @@ type Mixed = { sftWeight: number }
  */
 export function objective<P extends Params>(spec: Spec<P>, evaluate: Objective<P>['evaluate']): Objective<P> {
   const { imitates, ...rest } = spec
-  const base: Objective<P> = { scope: 'row', linear: false, ...rest, evaluate }
+  const base: Objective<P> = { scope: 'row', linear: false, reads: 'logprob', ...rest, evaluate }
   if (!imitates) return base
   const place = (forms[spec.form] as readonly string[]).indexOf(imitates)
   const mixed = async (views: Views, params: P & Mixed): Promise<ObjectiveValue> => {

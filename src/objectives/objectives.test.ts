@@ -18,7 +18,7 @@ const draw = random(11, 'objectives')
 const evaluate = (objective: Objective, rows: ReadRow[], params: Params = objective.params) =>
   evaluateObjective(host, objective, params, [readBatch(rows)])
 
-const answersOf: Record<Form, number> = { ...counts(), rankings: 4 }
+const answersOf: Record<Form, number> = { ...counts(), rankings: 4, steps: 3 }
 function counts() {
   return Object.fromEntries(Object.entries(forms).map(([form, names]) => [form, names.length])) as Record<Form, number>
 }
@@ -70,7 +70,8 @@ for (const [id, objective] of Object.entries(objectives) as [string, Objective][
       const value = () => evaluateObjective(host, objective, objective.params, [batch])
       const { cotangents, extra } = await value()
       const slopes = [...cotangents[0], ...extra[0]]
-      const [logprobs, further] = [batch.logprobs as Float64Array, (batch.extra ?? new Float64Array(0)) as Float64Array]
+      const logprobs = (objective.reads === 'score' ? batch.scores : batch.logprobs) as Float64Array
+      const further = (batch.extra ?? new Float64Array(0)) as Float64Array
       let largest = 0
       for (let at = 0; at < slopes.length; at++) {
         const [list, i] = at < logprobs.length ? [logprobs, at] : [further, at - logprobs.length]

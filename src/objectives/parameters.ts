@@ -48,6 +48,8 @@ export const parameters = {
   perSequence: { schema: z.boolean(), about: 'every answer counts alike, however many tokens it has' },
   everyToken: { schema: z.boolean(), about: 'the log-prob of the prompt is learnt too' },
   nllWeight: { schema: atLeast0, about: 'weight of the mean negative log-prob' },
+  centering: { schema: atLeast0, about: 'weight of (r_w + r_l)², which keeps scores around 0 (c)' },
+  regression: { schema: z.enum(['squared', 'cross-entropy']), about: 'distance of a score to its grade' },
 } as const satisfies Record<string, { schema: z.ZodType; about: string }>
 
 export type ParameterName = keyof typeof parameters

@@ -25,6 +25,11 @@ import { orpo } from './orpo.ts'
 import { poft } from './poft.ts'
 import { infonca, plackettLuce } from './rankings.ts'
 import { rdpo } from './rdpo.ts'
+import { reward } from './reward.ts'
+import { rewardGraded } from './reward-graded.ts'
+import { rewardListwise } from './reward-listwise.ts'
+import { rewardOutcome } from './reward-outcome.ts'
+import { rewardProcess } from './reward-process.ts'
 import { rpoSft } from './rpo-sft.ts'
 import { sft } from './sft.ts'
 import { sftmix } from './sftmix.ts'
@@ -69,6 +74,11 @@ const table = {
   'intuitive-ft': intuitiveFt,
   sftmix,
   distill,
+  reward,
+  'reward-listwise': rewardListwise,
+  'reward-graded': rewardGraded,
+  'reward-outcome': rewardOutcome,
+  'reward-process': rewardProcess,
 }
 
 export type ObjectiveId = keyof typeof table

@@ -8,8 +8,10 @@ import { readCandidates, readMixed } from './extra.ts'
  * sequence index[i].
  */
 export interface Completions {
-  /** [P], differentiable. */
-  logprobs: Tensor
+  /** [P], differentiable. @throws HoneError E_READOUT for an objective that does not read them, as `scores` */
+  readonly logprobs: Tensor
+  /** [N] a reward model's score of each sequence, differentiable. */
+  readonly scores: Tensor
   /** [P] of the reference model, where the objective needs it. */
   reference: Tensor | null
   /** [P] what each token weighs: its own weight times its sequence's. */
@@ -61,24 +63,30 @@ export interface Views {
 /** One packed batch's values, read back from the model. */
 export interface ReadBatch {
   tree: TokenTree
-  /** [P] log-probs of the targets. */
+  /** [P] log-probs of the targets; empty where scores are read. */
   logprobs: ArrayLike<number>
+  /** [N] scores of the sequences. */
+  scores?: ArrayLike<number>
   /** [P] those of the reference model. */
   reference?: ArrayLike<number> | null
   /** [E] those of the tree's `candidates`, or of its `hiddenMix`. */
   extra?: ArrayLike<number>
 }
 
+/** What was read of all parts, one after another: [P] log-probs or [N] scores, and [E] further log-probs. */
+interface Leaves {
+  logprob?: Tensor
+  score?: Tensor
+  extra: Tensor
+}
+
 /**
- * @param leaf [P] the log-probs of all parts, one after another
- * @param extra [E] their further log-probs
  * @param batch the whole optimiser batch, of which `parts` may be a share
  */
 export function makeViews(
   scope: Scope,
   parts: readonly ReadBatch[],
-  leaf: Tensor,
-  extra: Tensor,
+  leaves: Leaves,
   batch: readonly TokenTree[],
   state: Readonly<Record<string, number>>,
 ): Views {
@@ -97,14 +105,13 @@ export function makeViews(
   }
   const bases = trees.map((_, p) => trees.slice(0, p).reduce((sum, tree) => sum + tree.sequenceCount, 0))
   const count = trees.reduce((sum, tree) => sum + tree.sequenceCount, 0)
-  const index = join(new Int32Array(leaf.size), ({ tree }, p) => tree.sequences.map((sequence) => sequence + bases[p]))
+  const size = trees.reduce((sum, tree) => sum + tree.targets.length, 0)
+  const index = join(new Int32Array(size), ({ tree }, p) => tree.sequences.map((sequence) => sequence + bases[p]))
   const places = join(new Int32Array(count), ({ tree }) => tree.places)
   const weightOf = join(new Float64Array(count), ({ tree }) => sequenceWeights(tree))
-  const tokenWeights = join(new Float64Array(leaf.size), ({ tree }) => tree.weights).map(
-    (w, i) => w * weightOf[index[i]],
-  )
+  const tokenWeights = join(new Float64Array(size), ({ tree }) => tree.weights).map((w, i) => w * weightOf[index[i]])
   const reference = parts.every((part) => part.reference)
-    ? join(new Float64Array(leaf.size), (part) => part.reference ?? [])
+    ? join(new Float64Array(size), (part) => part.reference ?? [])
     : null
   const values = new Map<string, Float64Array>()
   const valuesOf = (name: string) => {
@@ -117,9 +124,15 @@ export function makeViews(
     const renamed = new Int32Array(count).fill(-1)
     for (const [i, sequence] of sequences.entries()) renamed[sequence] = i
     const tokens = Int32Array.from(index.keys()).filter((i) => renamed[index[i]] >= 0)
-    const isAll = tokens.length === leaf.size
+    const logprobs = leaves.logprob && pick(leaves.logprob, tokens)
+    const scores = leaves.score && pick(leaves.score, sequences)
     return {
-      logprobs: isAll ? leaf : gather(leaf, tokens),
+      get logprobs() {
+        return logprobs ?? notRead('log-probs')
+      },
+      get scores() {
+        return scores ?? notRead('scores')
+      },
       reference: reference && scope.from(Float64Array.from(tokens, (i) => reference[i])),
       weights: scope.from(Float64Array.from(tokens, (i) => tokenWeights[i])),
       index: tokens.map((i) => renamed[index[i]]),
@@ -168,12 +181,19 @@ export function makeViews(
     },
     state,
     get candidates() {
-      return readCandidates(scope, trees, extra)
+      return readCandidates(scope, trees, leaves.extra)
     },
     get mixed() {
-      return readMixed(scope, trees, extra)
+      return readMixed(scope, trees, leaves.extra)
     },
   }
+}
+
+/** The values at these ascending places: the leaf itself where they are all. */
+const pick = (leaf: Tensor, places: Int32Array) => (places.length === leaf.size ? leaf : gather(leaf, places))
+
+function notRead(what: string): never {
+  throw new HoneError('E_READOUT', `this objective asks for ${what} and does not declare that it reads them`)
 }
 
 const valueList = ({ values, sequenceCount }: TokenTree, name: string) =>

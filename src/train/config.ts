@@ -90,4 +90,5 @@ export function trainConfig<P extends Params>(objective: Objective<P>) {
 export const learningRates = {
   demonstrations: { full: 2e-5, lora: 2e-4 },
   preferences: { full: 1e-6, lora: 1e-5 },
+  rewards: { full: 1e-5, lora: 1e-4 },
 } as const

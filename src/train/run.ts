@@ -1,6 +1,6 @@
 import { isAbsolute, joinPath, platform } from '../base/index.ts'
 import type { DataSource } from '../data/index.ts'
-import { type OpenModel, openModel } from '../engine/index.ts'
+import { type OpenModel, openModel, requireReadout } from '../engine/index.ts'
 import { exportHuggingFace, exportPeft } from '../export/index.ts'
 import type { Objective, Params } from '../objectives/index.ts'
 import { checkOutput, createRun } from '../runs/index.ts'
@@ -60,6 +60,7 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
   await using closers = new AsyncDisposableStack()
   const opened = closers.use(await openModel(target.model, openOptions(plan)))
   const { model, engine, tokenizer } = opened
+  requireReadout(engine.readouts, objective)
   const maxLength = config.maxLength ?? model.config.contextLength
   const context = { tokenizer, template: opened.template, vocabSize: model.config.vocabSize, maxLength }
   const rows = await prepareRows({ data: target.data, config, objective, context, signal, onProgress })
@@ -69,7 +70,7 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
   const teacher = await plan.teacher?.(opened)
   if (teacher) closers.defer(teacher.close)
 
-  const rates = learningRates[objective.form === 'demonstrations' ? 'demonstrations' : 'preferences']
+  const rates = learningRates[kindOf(objective)]
   const learningRate = config.learningRate ?? rates[config.adapter ?? 'full']
   const run = closers.use(
     await createRun<TrainEvent>(target.out, {
@@ -111,11 +112,17 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
   return { ...result, run: run.folder }
 }
 
-function openOptions<P extends Params>({ config, hooks }: Plan<P>) {
+function kindOf({ form, reads }: Pick<Objective, 'form' | 'reads'>): keyof typeof learningRates {
+  if (reads === 'score') return 'rewards'
+  return form === 'demonstrations' ? 'demonstrations' : 'preferences'
+}
+
+function openOptions<P extends Params>({ config, hooks, objective }: Plan<P>) {
   const { rank, alpha, dropout, targets, rsLora } = config
   const { optimizer: kind, weightDecay, clip, momentum, beta1, beta2, eps } = config
   return {
     train: config.adapter ? ('adapter' as const) : ('full' as const),
+    score: objective.reads === 'score',
     lora: config.adapter ? { rank, alpha, dropout, targets, rsLora } : undefined,
     quantize: config.quantize ?? undefined,
     seed: config.seed,
