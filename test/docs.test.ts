@@ -11,7 +11,11 @@ test('the README lists every objective once, under the form of data that it read
     .split('\n')
     .filter((line) => line.startsWith('| ') && line.includes('`'))
   const words = { demonstrations: /^\| demonstrations/, pairs: /^\| pairs/, triples: /^\| triples/ } as const
-  const others = { rankings: /^\| rankings/, unpaired: /^\| answers with a `label`/, steps: /^\| answers in steps/ } as const
+  const others = {
+    rankings: /^\| rankings/,
+    unpaired: /^\| answers with a `label`/,
+    steps: /^\| answers in steps/,
+  } as const
   for (const [form, begins] of Object.entries({ ...words, ...others })) {
     const row = rows.find((line) => begins.test(line)) ?? ''
     const listed = [...(row.split('|')[2] ?? '').matchAll(/`([^`]+)`/g)].map(([, id]) => id)
