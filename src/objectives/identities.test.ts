@@ -342,3 +342,41 @@ test('distill: nothing to learn from oneself; forward, reverse and Jensen–Shan
   expect(await loss('distill', [row(p, q)], { mixing: 0.3 })).toBeCloseTo(jsd, 12)
   expect(await loss('distill', [row(p, q)], { mixing: 0, nllWeight: 2 })).toBeCloseTo(kl(teacher, own) + 2, 12)
 })
+
+test('limits: small β leaves the imitation of rpo-sft and of poft, no imitation leaves tpo a DPO under a uniform reference', async () => {
+  const row = pair([-3, -5], [-4, -2], [2, 3])
+  const imitation = (await loss('rpo-sft', [row], { beta: 1e-6, eta: 0.02 / 1e-6 })) - Math.LN2
+  expect(imitation).toBeCloseTo(0.02 * 3, 5)
+
+  const beta = 1e-4
+  const known: ReadRow = { answers: [[-1, -2, -0.5]], values: { baseline: [-0.7] } }
+  const [own, plain] = [await slopes('poft', [known], { beta }), await slopes('sft', [known], {})]
+  for (const [i, slope] of own.entries()) expect(slope / beta).toBeCloseTo(plain[i] / 2, 3)
+
+  const triple: ReadRow = { answers: [[-1, -2], [-2, -2], [-1]] }
+  const uniform: ReadRow = {
+    answers: triple.answers.slice(0, 2),
+    reference: [
+      [-4, -4],
+      [-4, -4],
+    ],
+  }
+  const only = { beta: 0.2, sftWeight: 0 }
+  expect(await loss('tpo', [triple], only)).toBeCloseTo(await loss('dpo', [uniform], { beta: 0.2 }), 12)
+})
+
+test('turned pairs: rdpo is unbiased in its gradient, DPO pulls along the same line, ASFT does not', async () => {
+  const turn = ([a, b]: number[]) => [b, a]
+  const [h, epsilon] = [0.8, 0.3]
+  const straight = await slopes('rdpo', [byMargin(h, 0.1)], { beta: 0.1, epsilon })
+  const flipped = turn(await slopes('rdpo', [byMargin(-h, 0.1)], { beta: 0.1, epsilon }))
+  const clean = await slopes('dpo', [byMargin(h, 0.1)], { beta: 0.1 })
+  for (const i of [0, 1]) expect((1 - epsilon) * straight[i] + epsilon * flipped[i]).toBeCloseTo(clean[i], 6)
+
+  const collinear = async (id: ObjectiveId) => {
+    const [a, b] = await slopes(id, [pair([-0.5, -1])], {})
+    const [c, d] = turn(await slopes(id, [pair([-1, -0.5])], {}))
+    return Math.abs(a * d - b * c) < 1e-9
+  }
+  expect([await collinear('dpo'), await collinear('asft')]).toEqual([true, false])
+})
