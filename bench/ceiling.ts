@@ -1,4 +1,5 @@
-import type { BenchDocument, Contest } from './results.ts'
+import type { Peak } from './peak.ts'
+import type { Contest } from './results.ts'
 import { flopsPerToken, parametersOf, shapes } from './shapes.ts'
 
 /** The precision that a contestant's name tells. */
@@ -18,7 +19,7 @@ export const gflopsOf = ({ what, shape }: Pick<Contest, 'what' | 'shape'>, rate:
 export function shareOfCeiling(
   contest: Pick<Contest, 'what' | 'shape'>,
   outcome: { name: string; rate: number },
-  peak: BenchDocument['peak'],
+  peak: Peak,
 ): number | null {
   const precision = precisionOf(outcome.name)
   if (contest.what === 'train' || contest.what === 'lora') {

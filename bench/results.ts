@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Outcome } from './contest.ts'
+import { highestPeak, type Peak } from './peak.ts'
 import type { Scaling } from './scaling.ts'
 
 /** Contestants that did the same work, hone's first. */
@@ -18,8 +19,7 @@ export interface BenchDocument {
   date: string
   rounds: number
   versions: Record<string, string>
-  /** GFLOP/s, and GB/s read. */
-  peak: { f32: number; bf16: number; read: number }
+  peak: Peak
   contests: Contest[]
   scaling?: Scaling
   /** Seconds from the start of the process to the end of the first update on `tiny`. */
@@ -47,7 +47,10 @@ export function keepResults(found: BenchDocument): BenchDocument {
   return document
 }
 
-/** Contests that `found` held anew stand in the place of the earlier ones, which keep theirs otherwise. */
+/**
+ * Contests that `found` held anew stand in the place of the earlier ones, which keep theirs otherwise. The peak is the
+ * highest of both: a slow minute must not raise the shares of what an earlier run measured.
+ */
 export function mergeResults(earlier: BenchDocument | undefined, found: BenchDocument): BenchDocument {
   if (!earlier) return found
   const anew = new Map(found.contests.map((contest) => [keyOf(contest), contest]))
@@ -55,6 +58,8 @@ export function mergeResults(earlier: BenchDocument | undefined, found: BenchDoc
   const known = new Set(earlier.contests.map(keyOf))
   return {
     ...found,
+    versions: { ...earlier.versions, ...found.versions },
+    peak: highestPeak(earlier.peak, found.peak),
     contests: [...contests, ...found.contests.filter((contest) => !known.has(keyOf(contest)))],
     scaling: found.scaling ?? earlier.scaling,
     startSeconds: found.startSeconds ?? earlier.startSeconds,

@@ -11,10 +11,11 @@
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { type Ceilings, measureCeilings, median, openBackend } from 'hone-lm/tensor'
+import { median } from 'hone-lm/tensor'
 import { contest } from './contest.ts'
 import { type Plan, parts } from './contests.ts'
 import { describeMachine, waitForQuiet } from './machine.ts'
+import { highestPeak, measurePeak } from './peak.ts'
 import { installPeers, peerVersions } from './peers.ts'
 import { type BenchDocument, keepResults, latestResults } from './results.ts'
 import { measureScaling } from './scaling.ts'
@@ -70,7 +71,7 @@ async function measure(): Promise<void> {
     document.startSeconds = firstStep()
     say(`start to the first step on tiny: ${document.startSeconds.toFixed(2)} s`)
   }
-  document.peak = highest(document.peak, await measurePeak())
+  document.peak = highestPeak(document.peak, await measurePeak())
   if (values.json) console.log(JSON.stringify({ ...summary(document), ...document }, null, 2))
   else if (!values.alone) writeTable(keep())
 }
@@ -94,20 +95,6 @@ async function hold({ contestants, ...what }: Plan, date: string) {
   }
   return { ...what, date, outcomes }
 }
-
-/** GFLOP/s and GB/s. */
-async function measurePeak(): Promise<BenchDocument['peak']> {
-  const backend = await openBackend({ threads: 2 })
-  const { f32, bf16, read } = await measureCeilings(backend)
-  backend.close()
-  return { f32: f32 / 1e9, bf16: bf16 / 1e9, read: read / 1e9 }
-}
-
-const highest = (a: Ceilings, b: Ceilings): Ceilings => ({
-  f32: Math.max(a.f32, b.f32),
-  bf16: Math.max(a.bf16, b.bf16),
-  read: Math.max(a.read, b.read),
-})
 
 /** Seconds from the start of the process to the end of the first update on `tiny`, median of five processes. */
 function firstStep(): number {
