@@ -46,7 +46,16 @@ test('rates stand beside the best peer of f32 and of the same precision', () => 
   expect(cells(text, 'train', 'b', 'hone f32')?.slice(-2)).toEqual(['1.11 ×', '1.11 ×'])
   expect(cells(text, 'train', 'b', 'hone bf16')?.slice(-2)).toEqual(['2.00 ×', '0.90 ×'])
   expect(cells(text, 'train', 'b', 'PyTorch f32')?.slice(-2)).toEqual(['', ''])
-  expect(cells(text, 'hone f32', 'b')).toEqual(['hone f32', 'b', '1000', '0.50 ×'])
+})
+
+test('memory stands beside that of each peer', () => {
+  const other = { ...train, shape: 'c', outcomes: [outcome('hone f32', 300, 900), outcome('PyTorch f32', 200, 1800)] }
+  const text = figures(document([train, other]))
+  const peers = ['PyTorch f32', 'PyTorch f32 compiled', 'PyTorch bf16 compiled'].map((peer) => `against ${peer}`)
+  expect(cells(text, 'memory of a training process')).toEqual(['memory of a training process', 'shape', 'MB', ...peers])
+  expect(cells(text, 'hone f32', 'b')).toEqual(['hone f32', 'b', '1000', '0.33 ×', '0.50 ×', '0.63 ×'])
+  expect(cells(text, 'hone f32', 'c')).toEqual(['hone f32', 'c', '900', '0.50 ×', '', ''])
+  expect(cells(text, 'PyTorch f32', 'b')).toEqual(['PyTorch f32', 'b', '3000', '', '', ''])
 })
 
 test('decoding of one sequence is held to the bandwidth, in each storage', () => {
@@ -73,4 +82,11 @@ test('a part measured anew takes the place of the earlier one, and the range of 
   ])
   expect(merged.startSeconds).toBe(0.5)
   expect(figures(merged)).toContain('Measured 2026-02-02 to 2026-03-03')
+})
+
+test('a slow minute of a later run leaves the shares of the earlier one as they were', () => {
+  const slow = { ...document([{ ...train, what: 'dpo' }]), peak: { f32: 150, bf16: 410, read: 12 }, versions: {} }
+  const { peak, versions } = mergeResults(document([train]), slow)
+  expect(peak).toEqual({ f32: 200, bf16: 410, read: 30 })
+  expect(versions).toEqual({ node: 'v24' })
 })

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { precisionOf, shareOfCeiling } from './ceiling.ts'
 import type { Outcome } from './contest.ts'
+import type { Peak } from './peak.ts'
 import type { BenchDocument, Contest } from './results.ts'
 import type { Scaling } from './scaling.ts'
 import { summary } from './summary.ts'
@@ -42,7 +43,7 @@ const percent = (share: number | null) => (share === null ? '' : `${(100 * share
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
-function ratesTable(contests: readonly Contest[], peak: BenchDocument['peak']): string {
+function ratesTable(contests: readonly Contest[], peak: Peak): string {
   const head = [
     'what',
     'shape',
@@ -83,20 +84,21 @@ function sharingLine(found: BenchDocument): string {
   return `A step of DPO that computes each pair's prompt once takes ${ratios} of the time of the step that computes it twice.`
 }
 
-/** Resident memory of the training processes at their largest. */
+/** Resident memory of the training processes at their largest, hone's beside that of each peer. */
 function memoryTable(contests: readonly Contest[]): string {
   const memory = ({ more }: Outcome) => more['rss'] ?? 0
-  const head = ['memory of a training process', 'shape', 'MB', 'against the leanest peer of the same precision']
-  const rows = contests
-    .filter(({ what }) => what === 'train')
-    .flatMap(({ shape, outcomes }) =>
-      outcomes.map((outcome) => {
-        const peers = peersIn(outcomes, precisionOf(outcome.name))
-        const leanest = peers.length > 0 ? Math.min(...peers.map(memory)) : undefined
-        const against = isOurs(outcome) ? ratio(memory(outcome), leanest) : ''
-        return [outcome.name, shape, memory(outcome).toFixed(0), against]
-      }),
-    )
+  const trained = contests.filter(({ what }) => what === 'train')
+  const peers = new Set(trained.flatMap(({ outcomes }) => outcomes.filter((o) => !isOurs(o)).map(({ name }) => name)))
+  const head = ['memory of a training process', 'shape', 'MB', ...[...peers].map((peer) => `against ${peer}`)]
+  const rows = trained.flatMap(({ shape, outcomes }) =>
+    outcomes.map((outcome) => {
+      const against = [...peers].map((peer) => {
+        const other = outcomes.find(({ name }) => name === peer)
+        return isOurs(outcome) && other ? ratio(memory(outcome), memory(other)) : ''
+      })
+      return [outcome.name, shape, memory(outcome).toFixed(0), ...against]
+    }),
+  )
   return rows.length > 0 ? table(head, rows) : ''
 }
 
