@@ -21,6 +21,9 @@ const torchSettings = (args: readonly string[]) => [
   ...torch('PyTorch bf16 compiled', [...args, '--compile', '--autocast']),
 ]
 
+/** PyTorch's best of sft: rows of like length together, logits where they are learnt alone. */
+const byLength = ['sft', '--sorted', '--head', 'answers']
+
 const lora = (): Plan[] =>
   Object.keys(shapes).map((shape) => {
     const args = ['train', '--shape', shape, '--rank', '16', ...steps(shape)]
@@ -59,8 +62,8 @@ export const parts: Readonly<Record<string, () => Plan[]>> = {
       contestants: [
         ...honeIn(precisions, ['sft']),
         ...torch('PyTorch f32', ['sft']),
-        ...torch('PyTorch f32 compiled, by length', ['sft', '--compile', '--sorted']),
-        ...torch('PyTorch bf16 compiled, by length', ['sft', '--compile', '--sorted', '--autocast']),
+        ...torch('PyTorch f32 compiled, by length', [...byLength, '--compile']),
+        ...torch('PyTorch bf16 compiled, by length', [...byLength, '--compile', '--autocast']),
       ],
     },
   ],

@@ -2,7 +2,7 @@
 """PyTorch as a contestant: a small Llama in plain PyTorch that answers every line on stdin with one measurement.
 
   torch_bench.py train   --shape a|b|c [--compile] [--autocast] [--rank 16]
-  torch_bench.py sft     --shape b [--sorted] [--compile] [--autocast]   padded batches of GSM8K's lengths
+  torch_bench.py sft     --shape b [--head full|answers] [--sorted] [--compile] [--autocast]   padded batches of GSM8K's lengths
   torch_bench.py dpo     --shape b --head full|answers [--compile] [--autocast]   two sequences a pair, cached reference log-probs
   torch_bench.py decode  --shape b --batch 16 [--dtype bf16] [--compile]
   torch_bench.py prefill --shape b [--dtype bf16]
@@ -161,11 +161,19 @@ def train(a, s):
 def sft(a, s):
     """
     64 rows an update in padded micro-batches of 8: in random order, or (--sorted) the update's rows of like length
-    together, which pads little. Compiled for all lengths at once: a compilation for each takes minutes and gigabytes.
+    together, which pads little. --head answers computes logits where they are learnt alone. Compiled for all lengths at
+    once: a compilation for each takes minutes and gigabytes.
     """
     model = Llama(s, 0, 1024)
-    loss_of = torch.compile(model, dynamic=True) if a.compile else model
     opt = optimizer(model)
+
+    def answers_loss(ids, where, targets):
+        logits = model.head(model.hidden(ids).flatten(0, 1)[where])
+        return F.cross_entropy(logits.float(), targets)
+
+    loss_of = answers_loss if a.head == "answers" else model
+    if a.compile:
+        loss_of = torch.compile(loss_of, dynamic=True)
     lengths = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "gsm8k-lengths.json")))
     state = {"at": 0}
 
@@ -176,7 +184,11 @@ def sft(a, s):
         for r, (prompt, answer) in enumerate(part):
             targets[r, prompt - 1 : prompt + answer - 1] = ids[r, prompt : prompt + answer]
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.autocast):
-            loss = loss_of(ids, targets)
+            if a.head == "answers":
+                where = (targets.view(-1) != -100).nonzero()[:, 0]
+                loss = loss_of(ids, where, targets.view(-1)[where])
+            else:
+                loss = loss_of(ids, targets)
         loss.backward()
 
     def go():
