@@ -9,10 +9,11 @@ import { parseArgs } from 'node:util'
 import { random } from 'hone-lm/base'
 import { packTree, type RowInput } from 'hone-lm/batch'
 import { openLocalEngine } from 'hone-lm/engine'
-import { attachLora, initModel } from 'hone-lm/models'
+import { attachLora } from 'hone-lm/models'
 import { dpo, type Objective, sft } from 'hone-lm/objectives'
 import { openBackend, type Precision, type QuantisedType } from 'hone-lm/tensor'
-import { configOf, shapeOf } from './shapes.ts'
+import { modelOf } from './model.ts'
+import { shapeOf } from './shapes.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,8 +37,7 @@ const batch = Number(values.batch)
 const draw = random(0, 'bench')
 
 const backend = await openBackend({ threads: Number(values.threads) })
-const quantize = values.quantize as QuantisedType | undefined
-const model = initModel(configOf(shape), { backend, seed: 0, quantize })
+const model = modelOf(shape, backend, values.quantize as QuantisedType | undefined)
 if (Number(values.rank) > 0)
   attachLora(model, { rank: Number(values.rank), alpha: 32, targets: 'all-linear' }, { seed: 0 })
 const engine = openLocalEngine(model, {
