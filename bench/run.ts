@@ -66,7 +66,10 @@ async function measure(): Promise<void> {
     document.contests.push(await hold(plan, document.date))
     keep()
   }
-  if (wanted.includes('scaling')) document.scaling = await measureScaling(rounds, say)
+  if (wanted.includes('scaling')) {
+    document.scaling = await measureScaling(rounds, say)
+    keep()
+  }
   if (wanted.includes('start')) {
     document.startSeconds = firstStep()
     say(`start to the first step on tiny: ${document.startSeconds.toFixed(2)} s`)

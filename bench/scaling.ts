@@ -1,7 +1,7 @@
 import { contest, type Outcome } from './contest.ts'
 import { fitPowerLaw, type PowerLaw } from './fit.ts'
 import { hone } from './peers.ts'
-import { flopsPerToken, type Shape } from './shapes.ts'
+import { flopsPerToken, type Shape, shapes } from './shapes.ts'
 
 /** Time of a training step against one size of the model or of the batch, all others staying. */
 export interface Sweep {
@@ -49,15 +49,19 @@ const sweeps: Readonly<Record<string, Point[]>> = {
     mlp: (43 * size) / 16,
     size,
   })),
-  'tokens in rows of 256': [1, 4, 16, 64].map((rows) => ({ ...middle, rows, size: 256 * rows })),
-  vocabulary: [2048, 8192, 32768, 131072].map((size) => ({ ...middle, vocab: size, size })),
+  'tokens in rows of 256': [1, 2, 4, 8, 16].map((rows) => ({ ...middle, rows, size: 256 * rows })),
+  vocabulary: [2048, 4096, 8192, 16384, 32768].map((size) => ({ ...middle, vocab: size, size })),
 }
 
 const tokensOf = ({ rows, length }: Shape) => rows * length
 const flopsOf = (shape: Shape) => flopsPerToken(shape) * tokensOf(shape)
 
+/** Rounds at most: points of a sweep steady each other, and the whole stays within three minutes. */
+const mostRounds = 3
+
 /** Measures hone alone: four sweeps in f32, and the threads on shape (b). */
-export async function measureScaling(rounds: number, say: (line: string) => void): Promise<Scaling> {
+export async function measureScaling(asked: number, say: (line: string) => void): Promise<Scaling> {
+  const rounds = Math.min(asked, mostRounds)
   const found: Scaling = { sweeps: [], threads: [] }
   for (const [of, points] of Object.entries(sweeps)) {
     say(`scaling, ${of} …`)
@@ -80,11 +84,16 @@ export async function measureScaling(rounds: number, say: (line: string) => void
   return found
 }
 
+/** Half the rows of a training step: one thread takes its time. */
+const halfB = ['train', '--shape', JSON.stringify({ ...shapes['b'], rows: 2 })]
+
 const threaded: readonly [what: string, precision: string, args: string[]][] = [
-  ['train', 'f32', ['train']],
-  ['train', 'bf16', ['train']],
+  ['train', 'f32', halfB],
+  ['train', 'bf16', halfB],
   ['decode 1', 'f32', ['decode', '--batch', '1']],
+  ['decode 1', 'bf16', ['decode', '--batch', '1']],
   ['decode 16', 'f32', ['decode', '--batch', '16']],
+  ['decode 16', 'bf16', ['decode', '--batch', '16']],
 ]
 
 /** As many steps a measurement as take some tenths of a second. */
