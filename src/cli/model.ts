@@ -16,7 +16,7 @@ export const modelKeys = {
   backend: z.enum(['cpu', 'reference']).default('cpu').describe('reference: slow and in f64, for comparison'),
 } as const
 
-type ModelKeys = z.output<z.ZodObject<typeof modelKeys>>
+export type ModelKeys = z.output<z.ZodObject<typeof modelKeys>>
 
 /** Opens the model of a verb and tells of what takes long: compiling, fetching, reading. */
 export async function openForVerb(keys: ModelKeys, terminal: Terminal, more: OpenOptions = {}): Promise<OpenModel> {

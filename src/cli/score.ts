@@ -1,27 +1,55 @@
 import { z } from 'zod'
-import { formatNumber } from '../base/index.ts'
-import { type Dataset, openDataset, type Row } from '../data/index.ts'
+import { formatNumber, HoneError } from '../base/index.ts'
+import { openDataset } from '../data/index.ts'
 import { score } from '../evaluate/index.ts'
+import { type EnsembleRule, ensembleRules } from '../rewards/index.ts'
 import { modelKeys, openForVerb } from './model.ts'
+import { inOrder, scoreRewards } from './score-reward.ts'
 import { verb } from './verb.ts'
 
 const options = z.strictObject({
   ...modelKeys,
-  data: z.string().describe('rows {"text"}, {"prompt", "completion"} or {"messages"}'),
+  model: modelKeys.model.optional(),
+  reward: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'a reward model, in place of --model: a score for each answer (JSON: rows[].answers[] of name, score, scores of each model, tokens; metrics); several are an ensemble',
+    ),
+  ensemble: z
+    .enum(Object.keys(ensembleRules) as [EnsembleRule])
+    .default('mean')
+    .describe('of the scores of several reward models; variance: the mean less lambda times their variance'),
+  lambda: z.number().nonnegative().default(0.5).describe('of the ensemble by variance'),
+  bins: z.int().positive().default(10).describe('of the calibration of rewards'),
+  plot: z.string().optional().describe('an SVG file for the reliability of rewards'),
+  data: z
+    .string()
+    .describe(
+      'rows {"text"}, {"prompt", "completion"} or {"messages"}; for rewards also pairs, rankings, labels, steps',
+    ),
   limit: z.int().positive().optional().describe('only the first so many rows'),
   tokens: z.boolean().default(false).describe('show every token with its log-prob'),
 })
 
 export default verb({
-  summary: 'log-probs of given texts or chats under a model, token by token; a prompt or a question has none',
+  summary:
+    'log-probs of given texts or chats under a model, token by token; a prompt or a question has none. Or what reward models give for answers',
   options,
-  main: ['model', 'data', 'limit', 'tokens', 'seed'],
-  placeholders: { model: 'MODEL', data: 'FILE' },
+  main: ['model', 'reward', 'data', 'limit', 'tokens', 'plot', 'seed'],
+  placeholders: { model: 'MODEL', reward: 'MODEL', data: 'FILE', plot: 'FILE.svg' },
   example: [`echo '{"text": "Good morning."}' > texts.jsonl`, 'hone score --model tiny --data texts.jsonl --tokens'],
   async run(keys, terminal) {
     const { signal } = terminal
+    const { model = '' } = keys
+    if (model === '' && !keys.reward) {
+      throw new HoneError('E_USAGE', 'hone score needs --model, or --reward', {
+        help: 'Example: hone score --model tiny --data texts.jsonl',
+      })
+    }
     await using dataset = await openDataset(keys.data, { limit: keys.limit, mixedFormats: true, signal })
-    await using open = await openForVerb(keys, terminal)
+    if (keys.reward) return await scoreRewards({ ...keys, reward: keys.reward }, dataset, terminal)
+    await using open = await openForVerb({ ...keys, model }, terminal)
     const onProgress = (rows: number) => terminal.status(`${rows} of ${dataset.length} rows`)
     const { rows, meanNll } = await score(open, inOrder(dataset), { signal, onProgress })
     terminal.status('')
@@ -38,7 +66,3 @@ export default verb({
     return { document: { rows, mean_nll: meanNll } }
   },
 })
-
-async function* inOrder(dataset: Dataset): AsyncGenerator<Row> {
-  for (let index = 0; index < dataset.length; index++) yield await dataset.read(index)
-}

@@ -16,6 +16,15 @@ export {
   perplexity,
 } from './metrics.ts'
 export { type Asked, type Asking, type PromptOptions, promptTokens, questionOf } from './prompt.ts'
+export {
+  type Calibration,
+  type CalibrationBin,
+  calibration,
+  correlation,
+  type Forecast,
+  type RewardMetrics,
+  rewardMetrics,
+} from './reward-metrics.ts'
 export { type RowTaskOptions, taskFromJsonl } from './rows.ts'
 export { type Answered, type EvaluateOptions, type EvaluateResult, evaluate, type Figure, loadTasks } from './run.ts'
 export { type ForwardRowsOptions, forwardRows, type ScoredRow, type ScoreOptions, type Scores, score } from './score.ts'

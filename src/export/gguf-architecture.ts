@@ -31,6 +31,7 @@ export function ggufFamily(architecture: Architecture): GgufFamily {
     new HoneError('E_EXPORT', `llama.cpp cannot run this ${architecture.family} model: ${what}`, {
       help: 'Export it in the Hugging Face format instead.',
     })
+  if (architecture.score) throw refuse('it is a reward model')
   if (activation !== family.activation) throw refuse(`its activation is ${activation}, not ${family.activation}`)
   // Gemma 2 27B, told by its 46 layers, is the one that scales by the width of a head as D / heads.
   const usual = architecture.family === 'gemma2' && layers === 46 ? width / heads : headWidth

@@ -46,7 +46,7 @@ export function withScore({ config, architecture }: ParsedConfig): ParsedConfig 
   }
 }
 
-/** A fresh scalar head, drawn from N(0, 1 / (D + 1)) (Stiennon et al. 2020, arXiv:2009.01325, appendix B.1). */
+/** A fresh scalar head, drawn from N(0, 1 / (D + 1)) (Stiennon et al. 2020, arXiv:2009.01325). */
 export function drawScore(backend: Backend, width: number, seed: number, trainable: boolean): Parameter {
   const parameter = new Parameter(scoreName, backend, [1, width], 'f32', trainable)
   const { normal } = random(seed, scoreName)

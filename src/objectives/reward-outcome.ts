@@ -9,7 +9,7 @@ export const rewardOutcome = objective(
   {
     id: 'reward-outcome',
     summary: 'Reward model: the score is to tell correct answers from wrong ones.',
-    source: 'arXiv:2211.14275, section 2.4',
+    source: 'arXiv:2110.14168; arXiv:2211.14275',
     form: 'unpaired',
     needs: [],
     reads: 'score',

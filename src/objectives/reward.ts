@@ -6,7 +6,7 @@ import { scored } from './scores.ts'
 /**
  * Bradley–Terry (1952) as InstructGPT trains it (Ouyang et al. 2022, arXiv:2203.02155, eq. 1): −log σ(r_w − r_l − m), where m
  * is the pair's `margin` (Llama 2, Touvron et al. 2023, arXiv:2307.09288, eq. 2). Pairs say nothing of where 0 lies:
- * `centering` · (r_w + r_l)² puts it between the two answers (Eisenstein et al. 2023, arXiv:2312.09244, eq. 4).
+ * `centering` · (r_w + r_l)² puts it between the two answers (Eisenstein et al. 2023, arXiv:2312.09244).
  */
 export const reward = objective(
   {

@@ -2,6 +2,7 @@ export { flameSvg } from './flame.ts'
 export { renderReport, writeReport } from './page.ts'
 export { proofSvg } from './proof-plot.ts'
 export { proofText } from './proof-text.ts'
+export { type ReliabilityBin, reliabilitySvg } from './reliability.ts'
 export {
   advanceProgress,
   evalText,
