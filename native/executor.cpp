@@ -224,7 +224,6 @@ int Executor::together(const KernelCall* calls, size_t left) const {
 
 void Executor::runTogether(const KernelCall* calls, int count) {
   Run runs[mostTogether];
-  double elements = 0;
   for (int i = 0; i < count; i++) runs[i] = prepare(calls[i]);
   struct Scratch {
     Executor& executor;
@@ -238,12 +237,13 @@ void Executor::runTogether(const KernelCall* calls, int count) {
   if (count == 1) kernels_.kernels[calls[0].opcode](runs[0]);
   else kernels_.matmulsTogether(runs, count);
   if (!timed) return;
-  // Each is said to have taken its share of the columns.
   const double seconds = now() - begun;
-  for (int i = 0; i < count; i++) elements += count == 1 ? 1 : runs[i].numbers[1];
-  double before = begun;
+  // Each is said to have taken its share of the columns.
+  const auto share = [&](int i) { return count == 1 ? 1 : runs[i].numbers[1]; };
+  double all = 0, before = begun;
+  for (int i = 0; i < count; i++) all += share(i);
   for (int i = 0; i < count; i++) {
-    const double own = count == 1 ? seconds : seconds * runs[i].numbers[1] / elements;
+    const double own = seconds * share(i) / all;
     profile_.times[profile_.used++] = before;
     profile_.times[profile_.used++] = own;
     before += own;

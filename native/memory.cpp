@@ -95,8 +95,7 @@ void Memory::give(void* block, size_t bytes) {
   inUse_ -= size;
   const auto next = free_.find(at + size);
   if (next != free_.end() && !chunks_.count(next->first)) {
-    // Where the far end was touched, all before it counts as touched.
-    if (next->second.dirty > 0) stretch.dirty += next->second.dirty;
+    stretch.dirty += next->second.dirty;
     stretch.size += next->second.size;
     erase(next);
   }
@@ -104,8 +103,8 @@ void Memory::give(void* block, size_t bytes) {
   if (before != free_.begin() && !chunks_.count(at)) {
     --before;
     if (before->first + before->second.size == at) {
-      const size_t untouched = before->second.size - before->second.dirty;
-      held_ += untouched;
+      // What was touched is a beginning: the gap before this block counts as touched now.
+      held_ += before->second.size - before->second.dirty;
       at = before->first;
       stretch.size += before->second.size;
       stretch.dirty += before->second.size;

@@ -5,9 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <set>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace hone {
 

@@ -42,7 +42,8 @@ bool Pool::takeOne(int worker) {
 
 bool Pool::tasksLeft() const {
   for (int i = 0; i < threads(); i++) {
-    const uint64_t tasks = stretches_[(size_t)i].tasks.load(std::memory_order_relaxed);
+    // In one order with `sleeping_`: who goes to sleep sees the tasks, or is seen by who brings them.
+    const uint64_t tasks = stretches_[(size_t)i].tasks.load();
     if (tasks >> 32 < (tasks & low)) return true;
   }
   return false;

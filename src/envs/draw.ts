@@ -16,6 +16,10 @@ export function draws(seed: number, stream: string): (index: number) => Draw {
   return (index) => drawAt(source, index)
 }
 
+/** `count` items, each made with draws of its own. */
+export const many = <T>(count: number, stream: (index: number) => Draw, make: (draw: Draw) => T): T[] =>
+  Array.from({ length: count }, (_, i) => make(stream(i)))
+
 /** The draws at `index` of an existing stream. */
 export function drawAt(source: Random, index: number): Draw {
   let at = 0

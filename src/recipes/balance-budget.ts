@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { HoneError } from '../base/index.ts'
 import { type Chain, drawChain, isRight, isStepwise, questionOf, solve } from '../envs/chains.ts'
-import { type Draw, draws } from '../envs/draw.ts'
+import { type Draw, draws, many } from '../envs/draw.ts'
 import {
   answers,
   atLeast,
@@ -139,9 +139,6 @@ interface Size {
   /** What budgets are multiplied with. */
   scale: number
 }
-
-const many = <T>(count: number, stream: (index: number) => Draw, make: (draw: Draw) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(stream(i)))
 
 /** The mixture that does best on items that the comparison does not use. */
 function best(of: Measured['of'], budget: number, among: readonly number[]): string {

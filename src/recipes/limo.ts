@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type DataSource, openDataset, type Row } from '../data/index.ts'
 import { drawChain, isRight, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
-import { type Draw, draws } from '../envs/draw.ts'
+import { draws, many } from '../envs/draw.ts'
 import {
   answers,
   atLeast,
@@ -179,9 +179,6 @@ interface Pooled extends Solution {
 
 const longest = 4
 const isHard = ({ steps }: Pooled) => steps === longest
-
-const many = <T>(count: number, stream: (index: number) => Draw, make: (draw: Draw) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(stream(i)))
 
 const spoken: Record<Sign, string> = { '+': 'plus', '-': 'less', '*': 'times' }
 

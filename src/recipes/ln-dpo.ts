@@ -1,4 +1,4 @@
-import { type Draw, draws } from '../envs/draw.ts'
+import { draws, many } from '../envs/draw.ts'
 import { drawContent, drawReply, drawReplyPair, drawRequest, goldScore } from '../envs/replies.ts'
 import {
   answers,
@@ -77,9 +77,6 @@ interface Size {
   /** Points of the grid of β. */
   betas: number
 }
-
-const many = <T>(count: number, stream: (index: number) => Draw, make: (draw: Draw) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(stream(i)))
 
 /** Replies of middling quality to requests of both distributions: a tuned model that knows how to reply. */
 const demonstrations = (count: number) =>

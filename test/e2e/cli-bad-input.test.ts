@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { chat, contextLength, type Fixture, hone, makeFixture, turn } from './cli-fixture.ts'
+import { expect, test } from 'vitest'
+import { chat, contextLength, hone, turn, useFixture } from './cli-fixture.ts'
 import { expectRefusal, type Refusal } from './cli-refusal.ts'
 
-let at: Fixture
-beforeAll(async () => {
-  at = await makeFixture()
-})
-afterAll(() => at.clean())
+const { at } = useFixture()
 
 const sft = (...more: string[]) => ['train', 'sft', '--model', 'model', '--out', 'out', ...more]
 const onData = (file: string, ...more: string[]) => sft('--data', file, ...more)

@@ -1,14 +1,10 @@
 import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Fixture, hone, makeFixture, tree } from './cli-fixture.ts'
+import { expect, test } from 'vitest'
+import { hone, tree, useFixture } from './cli-fixture.ts'
 import { expectRefusal, type Refusal } from './cli-refusal.ts'
 
-let at: Fixture
-beforeAll(async () => {
-  at = await makeFixture()
-})
-afterAll(() => at.clean())
+const { at } = useFixture()
 
 /** A copy of the model with one file changed. */
 function spoiledModel(name: string, spoil: (path: (file: string) => string) => void): string[] {

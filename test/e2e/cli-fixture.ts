@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { exportHuggingFace } from '../../src/export/index.ts'
 import { initModel } from '../../src/models/index.ts'
 import { openReferenceBackend } from '../../src/tensor/index.ts'
@@ -117,4 +118,20 @@ export function hone(
     child.on('close', (code) => resolve({ code, stdout, stderr }))
     onStart?.(child)
   })
+}
+
+/** The fixture of one test file, there while its tests run, and two ways to call `hone` in it. */
+export function useFixture() {
+  const at = {} as Fixture
+  beforeAll(async () => void Object.assign(at, await makeFixture()))
+  afterAll(() => at.clean())
+  const run = (args: readonly string[], more: Partial<HoneOptions> = {}): Promise<Ended> =>
+    hone(args, { cwd: at.folder, ...more })
+  /** The one document on stdout of a call that went well. */
+  async function document(args: readonly string[], more: Partial<HoneOptions> = {}) {
+    const { code, stdout, stderr } = await run([...args, '--json'], more)
+    expect([code, stderr.match(/^error.*/m)?.[0]]).toEqual([0, undefined])
+    return JSON.parse(stdout)
+  }
+  return { at, run, document }
 }

@@ -1,19 +1,10 @@
 /** Reward models from the command line: trained, read again, alone and together. */
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Fixture, hone, makeFixture } from './cli-fixture.ts'
+import { expect, test } from 'vitest'
+import { hone, useFixture } from './cli-fixture.ts'
 
-let at: Fixture
-beforeAll(async () => {
-  at = await makeFixture()
-})
-afterAll(() => at.clean())
+const { at, document } = useFixture()
 
-async function document(args: string[]) {
-  const { code, stdout, stderr } = await hone([...args, '--json'], { cwd: at.folder })
-  expect([code, stderr.match(/^error.*/m)?.[0]]).toEqual([0, undefined])
-  return JSON.parse(stdout)
-}
 const trainOn = (data: string, out: string, ...more: string[]) =>
   document(['train', 'reward', '--model', 'model', '--data', data, '--out', out, 'learningRate=1e-2', ...more])
 

@@ -1,22 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Ended, type Fixture, type HoneOptions, hone, makeFixture } from './cli-fixture.ts'
+import { describe, expect, test } from 'vitest'
+import { useFixture } from './cli-fixture.ts'
 
-let at: Fixture
-beforeAll(async () => {
-  at = await makeFixture()
-})
-afterAll(() => at.clean())
-
-const run = (args: string[], more: Partial<HoneOptions> = {}): Promise<Ended> => hone(args, { cwd: at.folder, ...more })
-
-/** The one document on stdout of a call that went well. */
-async function document(args: string[], more: Partial<HoneOptions> = {}) {
-  const { code, stdout, stderr } = await run([...args, '--json'], more)
-  expect([code, stderr.match(/^error.*/m)?.[0]]).toEqual([0, undefined])
-  return JSON.parse(stdout)
-}
+const { at, document, run } = useFixture()
 
 const model = ['--model', 'model']
 

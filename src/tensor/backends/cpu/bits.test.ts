@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { type CaseBuffer, contentOf, draws, filled } from '../../../../test/kernel-cases.ts'
+import { type CaseBuffer, contentOf, draws, filled } from '../../../../test/kernel-run.ts'
 import { philox } from '../../../base/index.ts'
 import { type Backend, isQuantised, type Values } from '../../backend.ts'
 import type { BufferId, KernelArgs, KernelName } from '../../kernels.ts'

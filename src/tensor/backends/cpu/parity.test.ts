@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { caseMakers, draws, type KernelCase, makeCase, runCase } from '../../../../test/kernel-cases.ts'
+import { caseMakers, makeCase } from '../../../../test/kernel-cases.ts'
+import { draws, type KernelCase, runCase } from '../../../../test/kernel-run.ts'
 import type { Backend, DType, Values } from '../../backend.ts'
 import { type KernelName, kernelSpecs } from '../../kernels.ts'
 import { widen } from '../reference/floats.ts'

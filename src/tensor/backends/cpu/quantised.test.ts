@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { contentOf, draws, filled } from '../../../../test/kernel-cases.ts'
+import { contentOf, draws, filled } from '../../../../test/kernel-run.ts'
 import { decodeGguf, encodeGguf } from '../../../formats/gguf-types.ts'
 import type { Backend } from '../../backend.ts'
 import { linear, logprobs, Parameter, Scope } from '../../index.ts'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { caseMakers, draws, type KernelCase, makeCase, runCase } from '../../../../test/kernel-cases.ts'
+import { caseMakers, makeCase } from '../../../../test/kernel-cases.ts'
+import { draws, type KernelCase, runCase } from '../../../../test/kernel-run.ts'
 import type { Values } from '../../backend.ts'
 import type { KernelName } from '../../kernels.ts'
 import { openCpuBackend } from './index.ts'
