@@ -6,6 +6,8 @@ const shared = {
   ssr: { resolve: { conditions: ['source'] } },
 }
 const alone = ['{src,test}/**/*.alone.test.ts']
+/** What benchmarks install brings tests of its own. */
+const installed = ['**/node_modules/**', 'bench/.peers/**']
 const endToEnd = ['test/e2e/**/*.test.ts']
 
 export default defineConfig({
@@ -18,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,test,bench}/**/*.test.ts'],
-          exclude: [...alone, ...endToEnd],
+          exclude: [...alone, ...endToEnd, ...installed],
           testTimeout: 30_000,
           globalSetup: ['test/kernels.setup.ts'],
           setupFiles: ['test/properties.setup.ts'],

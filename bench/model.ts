@@ -18,11 +18,9 @@ export function modelOf(shape: Shape, backend: Backend, quantize?: QuantisedType
   for (let i = 0; i < drawn; i++) table[i] = 0.02 * normal(i)
   for (const parameter of model.parameters.values()) {
     if (parameter.shape.length < 2) continue
-    const values = new Float32Array(parameter.size)
-    for (let at = 0; at < values.length; at += drawn) {
-      values.set(table.subarray(0, Math.min(drawn, values.length - at)), at)
+    for (let at = 0; at < parameter.size; at += drawn) {
+      backend.write(parameter.buffer, table.subarray(0, parameter.size - at), at)
     }
-    parameter.write(values)
   }
   return model
 }

@@ -28,12 +28,12 @@ export interface BenchDocument {
 
 const folder = new URL('results/', import.meta.url)
 
-export function latestResults(): BenchDocument {
-  const [latest] = readdirSync(folder)
+/** What is known of every machine, the latest first. */
+export function allResults(): BenchDocument[] {
+  return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as BenchDocument)
     .sort((a, b) => (a.date < b.date ? 1 : -1))
-  return latest
 }
 
 /** Writes what a run found into the file of its machine, beside the other parts of earlier runs; returns the whole. */

@@ -5,19 +5,21 @@
  *     npm run bench -- --only train,decode      some of train, lora, sft, dpo, sharing, decode, prefill, scaling, start
  *     npm run -s bench -- --only train --json   prints a JSON document and writes nothing
  *     npm run bench -- --alone                  hone without its peers; writes nothing
- *     npm run bench -- --table                  the table anew from the latest results
+ *     npm run bench -- --precision f32          contestants of these precisions alone
+ *     npm run bench -- --table                  the tables anew from the results of all machines
  *     npm run bench -- --peers                  installs PyTorch and llama.cpp first
  *     npm run bench -- --anyway                 on a busy machine too
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { median } from 'hone-lm/tensor'
+import { precisionOf } from './ceiling.ts'
 import { contest } from './contest.ts'
 import { type Plan, parts } from './contests.ts'
 import { describeMachine, waitForQuiet } from './machine.ts'
 import { highestPeak, measurePeak } from './peak.ts'
 import { installPeers, peerVersions } from './peers.ts'
-import { type BenchDocument, keepResults, latestResults } from './results.ts'
+import { allResults, type BenchDocument, keepResults } from './results.ts'
 import { measureScaling } from './scaling.ts'
 import { summary } from './summary.ts'
 import { number, writeTable } from './table.ts'
@@ -26,6 +28,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: [...Object.keys(parts), 'scaling', 'start'].join() },
     rounds: { type: 'string', default: '5' },
+    precision: { type: 'string', default: 'f32,bf16,q8_0' },
     json: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },
@@ -35,13 +38,14 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 const wanted = values.only.split(',')
+const precisions = values.precision.split(',')
 const unknown = wanted.find((part) => !(part in parts) && part !== 'scaling' && part !== 'start')
 if (unknown !== undefined) {
   throw new Error(`--only names ${unknown}, expected some of ${Object.keys(parts).join()},scaling,start`)
 }
 const say = (line: string) => console.error(line)
 
-if (values.table) writeTable(latestResults())
+if (values.table) writeTable(allResults())
 else {
   if (values.peers) installPeers()
   if (!values.anyway) await waitForQuiet()
@@ -76,7 +80,10 @@ async function measure(): Promise<void> {
   }
   document.peak = highestPeak(document.peak, await measurePeak())
   if (values.json) console.log(JSON.stringify({ ...summary(document), ...document }, null, 2))
-  else if (!values.alone) writeTable(keep())
+  else if (!values.alone) {
+    keep()
+    writeTable(allResults())
+  }
 }
 
 /** What is wanted, each contest once: LoRA's are a part of their own and a part of training. */
@@ -85,7 +92,9 @@ function plans(): Plan[] {
   const chosen = new Map(all.map((plan) => [`${plan.what} ${plan.shape}`, plan]))
   return [...chosen.values()].map((plan) => ({
     ...plan,
-    contestants: plan.contestants.filter(({ name }) => !values.alone || name.startsWith('hone')),
+    contestants: plan.contestants.filter(
+      ({ name }) => (!values.alone || name.startsWith('hone')) && precisions.includes(precisionOf(name)),
+    ),
   }))
 }
 

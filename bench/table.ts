@@ -9,14 +9,16 @@ import { summary } from './summary.ts'
 export const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 
 /** Puts the figures between the marks of bench/README.md. */
-export function writeTable(found: BenchDocument): void {
+export function writeTable(machines: readonly BenchDocument[]): void {
   const file = new URL('README.md', import.meta.url)
   const [top, rest] = readFileSync(file, 'utf8').split('<!-- figures -->')
   const bottom = rest.split('<!-- end -->')[1]
-  writeFileSync(file, `${top}<!-- figures -->\n${figures(found)}\n<!-- end -->${bottom}`)
+  writeFileSync(file, `${top}<!-- figures -->\n${machines.map(section).join('\n\n')}\n<!-- end -->${bottom}`)
 }
 
-/** Everything found, as Markdown. */
+const section = (found: BenchDocument) => `## ${found.machine.cpu}, ${found.machine.cores} cores\n\n${figures(found)}`
+
+/** Everything found on one machine, as Markdown. */
 export function figures(found: BenchDocument): string {
   const { machine, rounds, versions, peak, contests, scaling, startSeconds } = found
   const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`)

@@ -86,11 +86,12 @@ function attentionBlock(h: Tensor, layer: Layer<Linear, Norm>, index: number, pa
   const { heads, keyHeads, headWidth, scales, windows, attentionSoftcap } = pass.architecture
   const x = normalise(h, layer.attentionNorm, pass.architecture)
   let [q, k, v] = projectParts(x, layer.qkv, [heads * headWidth, keyHeads * headWidth, keyHeads * headWidth], pass)
+  x.forget()
   if (layer.queryNorm) q = normaliseHeads(q, layer.queryNorm, pass.architecture)
   if (layer.keyNorm) k = normaliseHeads(k, layer.keyNorm, pass.architecture)
   if (pass.angles) {
-    q = rope(q, pass.angles, heads)
-    k = rope(k, pass.angles, keyHeads)
+    q = turned(q, pass.angles, heads)
+    k = turned(k, pass.angles, keyHeads)
   }
   if (pass.inputs.cache) [k, v] = intoCache(k, v, pass.inputs.cache, index)
   const shape: AttentionShape = {
@@ -109,11 +110,19 @@ function attentionBlock(h: Tensor, layer: Layer<Linear, Norm>, index: number, pa
 function mlpBlock(h: Tensor, layer: Layer<Linear, Norm>, pass: Pass): Tensor {
   const { mlpWidth, activation } = pass.architecture
   const x = normalise(h, layer.mlpNorm, pass.architecture)
-  if (!layer.gated) {
-    return ontoStream(h, unary(activation, project(x, layer.mlp[0], pass)), layer.down, layer.downNorm, pass)
-  }
-  const [gate, up] = projectParts(x, layer.mlp, [mlpWidth, mlpWidth], pass)
-  return ontoStream(h, gated(gate, up, activation), layer.down, layer.downNorm, pass)
+  const parts = layer.gated ? projectParts(x, layer.mlp, [mlpWidth, mlpWidth], pass) : [project(x, layer.mlp[0], pass)]
+  x.forget()
+  const active = layer.gated ? gated(parts[0], parts[1], activation) : unary(activation, parts[0])
+  const y = ontoStream(h, active, layer.down, layer.downNorm, pass)
+  active.forget()
+  return y
+}
+
+/** With its rotary embedding; what was before it is read by no gradient. */
+function turned(x: Tensor, angles: RopeTable, heads: number): Tensor {
+  const y = rope(x, angles, heads)
+  x.release()
+  return y
 }
 
 /** h + project(x), or h + norm(project(x)) where the family has a norm behind the block. */
@@ -127,10 +136,12 @@ function projectParts(x: Tensor, modules: Linear[], widths: number[], pass: Pass
   if (modules.length > 1) return modules.map((module) => project(x, module, pass))
   const fused = project(x, modules[0], pass)
   let from = 0
-  return widths.map((width) => {
+  const parts = widths.map((width) => {
     from += width
     return slice(fused, from - width, width)
   })
+  fused.release()
+  return parts
 }
 
 /** x·Wᵀ + bias + residual, and the adapter's overlay where one lies over this module. */

@@ -1,5 +1,5 @@
 import { HoneError, random } from '../base/index.ts'
-import { type Backend, isQuantised, Parameter, type Precision, type QuantisedType, sizeOf } from '../tensor/index.ts'
+import { type Backend, isQuantised, Parameter, type Precision, type QuantisedType } from '../tensor/index.ts'
 import { weightsOf } from './architecture.ts'
 import { type ParsedConfig, parseModelConfig } from './config.ts'
 import { createModel } from './model.ts'
@@ -27,34 +27,37 @@ export function initModel(source: Record<string, unknown> | ParsedConfig, option
   if (!Number.isSafeInteger(seed)) throw new HoneError('E_CONFIG', `seed is ${seed}, expected a whole number`)
   const parsed = isParsed(source) ? source : parseModelConfig(source)
   const residual = deviation / Math.sqrt(2 * parsed.architecture.layers)
-  const draw = (name: string, size: number, sigma: number) => {
-    const { normal } = random(seed, `init ${name}`)
-    return Float32Array.from({ length: size }, (_, i) => sigma * normal(i))
-  }
   const parameters = new Map<string, Parameter>()
   for (const spec of weightsOf(parsed.architecture)) {
     const { name, shape, role } = spec
-    const size = sizeOf(shape)
     const dtype = quantisedType(parsed.architecture, spec, quantize, 'f32')
     const parameter = new Parameter(name, backend, shape, dtype, quantize === undefined)
-    if (role === 'gain') fill(parameter, new Float32Array(size).fill(1))
-    else if (role === 'bias' || deviation === 0) fill(parameter, new Float32Array(size))
-    else fill(parameter, draw(name, size, role === 'residual' ? residual : deviation))
+    const sigma = role === 'residual' ? residual : deviation
+    if (role === 'gain') fill(parameter, () => 1)
+    else if (role === 'bias' || sigma === 0) fill(parameter, () => 0)
+    else {
+      const { normal } = random(seed, `init ${name}`)
+      fill(parameter, (i) => sigma * normal(i))
+    }
     parameters.set(name, parameter)
   }
   return createModel(parsed, backend, parameters, precision)
 }
 
-function fill(parameter: Parameter, values: Float32Array): void {
-  if (!isQuantised(parameter.dtype)) {
-    parameter.write(values)
-    return
+/** Values that are formed and handed over at a time: a whole matrix would be held twice. */
+const pieceSize = 1 << 16
+
+function fill({ backend, buffer, size, dtype }: Parameter, valueAt: (index: number) => number): void {
+  const target = isQuantised(dtype) ? backend.alloc('f32', size) : buffer
+  const piece = new Float32Array(Math.min(size, pieceSize))
+  for (let from = 0; from < size; from += piece.length) {
+    const part = piece.subarray(0, size - from)
+    for (let i = 0; i < part.length; i++) part[i] = valueAt(from + i)
+    backend.write(target, part, from)
   }
-  const { backend, buffer, size } = parameter
-  const staged = backend.alloc('f32', size)
-  backend.write(staged, values)
-  backend.run('copy', { x: staged, y: buffer, n: size, xOffset: 0, yOffset: 0 })
-  backend.free(staged)
+  if (target === buffer) return
+  backend.run('copy', { x: target, y: buffer, n: size, xOffset: 0, yOffset: 0 })
+  backend.free(target)
 }
 
 const isParsed = (source: Record<string, unknown> | ParsedConfig): source is ParsedConfig => 'architecture' in source

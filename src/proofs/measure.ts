@@ -1,5 +1,6 @@
+import { encodeRow, type Row } from '../data/index.ts'
 import { openModel } from '../engine/index.ts'
-import { promptTokens, score } from '../evaluate/index.ts'
+import { forwardRows, mean, promptTokens, score } from '../evaluate/index.ts'
 import type { Completion, Sampling } from '../generate/index.ts'
 
 /** The completions of plain prompts, in their order. */
@@ -23,6 +24,22 @@ export async function logprobsOf(
   await using opened = await openModel(model)
   const named = rows.map((row, i) => ({ kind: 'completion' as const, ...row, source: { file: 'rows', line: i + 1 } }))
   return (await score(opened, named)).rows.map(({ sum, n }) => ({ sum, tokens: n }))
+}
+
+/**
+ * The mean log-prob in nats of the tokens of each demonstration that a training would learn, the end token among them, with
+ * the model's own tokenizer and template; null for one that is longer than its context.
+ */
+export async function meanLogprobs(model: string, rows: readonly Row[]): Promise<(number | null)[]> {
+  await using opened = await openModel(model)
+  const { tokenizer, template, engine } = opened
+  const { contextLength: maxLength, vocabSize } = engine.config
+  const context = { tokenizer, template, maxLength, vocabSize, lengthPolicy: 'drop' } as const
+  const encoded = rows.map((row, id) => encodeRow(row, context, id)?.input ?? null)
+  const fitting = encoded.filter((input) => input !== null)
+  const means: (number | null)[] = rows.map(() => null)
+  for await (const { row, logprobs } of forwardRows(engine, fitting)) means[row.id] = mean([...logprobs])
+  return means
 }
 
 export const share = (hits: readonly boolean[]): number => hits.filter(Boolean).length / hits.length

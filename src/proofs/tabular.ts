@@ -19,6 +19,11 @@ export interface TableOptions {
   learningRate: number
   /** [prompts, answers] logits of the reference and the start; even unless given. */
   start?: Float64Array
+  /**
+   * [prompts, answers, width]: what is learnt are then weights [prompts, width] of these features, and the logits are those
+   * of the start plus their products, so that what is learnt of some answers says something of the others.
+   */
+  features?: Float64Array
   onStep?(step: number, logits: Float64Array): void
 }
 
@@ -33,6 +38,7 @@ export async function trainTable(objective: ObjectiveId, options: TableOptions):
   const size = prompts * answers
   const start = options.start ?? new Float64Array(size)
   const logits = Float64Array.from(start)
+  const space = options.features ? featureSpace(options.features, size, answers) : ownLogits(size)
   const rows = pairs.map(({ count }, id): RowInput => {
     const leaf = (sequence: number) => ({ tokens: [0], loss: [1], parent: 0, sequence })
     return { id, segments: [{ tokens: [0] }, leaf(0), leaf(1)], values: { weight: [count, count] } }
@@ -46,7 +52,8 @@ export async function trainTable(objective: ObjectiveId, options: TableOptions):
   const reference = read(start)
   const host = openReferenceBackend()
   const params = withParams(objectives[objective], options.params ?? {})
-  const adam = { mean: new Float64Array(size), square: new Float64Array(size) }
+  const weights = new Float64Array(space.size)
+  const adam = { mean: new Float64Array(space.size), square: new Float64Array(space.size) }
   for (let step = 1; step <= steps; step++) {
     const part = { tree, logprobs: read(logits), reference }
     const { cotangents } = await evaluateObjective(host, objectives[objective], params, [part])
@@ -59,16 +66,52 @@ export async function trainTable(objective: ObjectiveId, options: TableOptions):
       received[Math.floor(place / answers)] += cotangents[0][i]
     }
     for (let j = 0; j < size; j++) gradient[j] -= received[Math.floor(j / answers)] * policy[j]
-    for (let j = 0; j < size; j++) {
-      adam.mean[j] = 0.9 * adam.mean[j] + 0.1 * gradient[j]
-      adam.square[j] = 0.999 * adam.square[j] + 0.001 * gradient[j] ** 2
-      const [mean, square] = [adam.mean[j] / (1 - 0.9 ** step), adam.square[j] / (1 - 0.999 ** step)]
-      logits[j] -= (learningRate * mean) / (Math.sqrt(square) + 1e-8)
+    for (const [k, slope] of space.back(gradient).entries()) {
+      adam.mean[k] = 0.9 * adam.mean[k] + 0.1 * slope
+      adam.square[k] = 0.999 * adam.square[k] + 0.001 * slope ** 2
+      const [mean, square] = [adam.mean[k] / (1 - 0.9 ** step), adam.square[k] / (1 - 0.999 ** step)]
+      weights[k] -= (learningRate * mean) / (Math.sqrt(square) + 1e-8)
     }
+    const moved = space.logits(weights)
+    for (let j = 0; j < size; j++) logits[j] = start[j] + moved[j]
     onStep?.(step, logits)
   }
   host.close()
   return logits
+}
+
+/** What the logits are a linear function of. */
+interface Space {
+  size: number
+  logits(weights: Float64Array): Float64Array
+  /** The gradient of the weights of a gradient of the logits. */
+  back(gradient: Float64Array): Float64Array
+}
+
+/** Each logit is learnt by itself. */
+const ownLogits = (size: number): Space => ({ size, logits: (weights) => weights, back: (gradient) => gradient })
+
+function featureSpace(features: Float64Array, size: number, answers: number): Space {
+  const width = features.length / size
+  const count = (size / answers) * width
+  const place = (j: number, k: number) => Math.floor(j / answers) * width + k
+  return {
+    size: count,
+    logits(weights) {
+      const logits = new Float64Array(size)
+      for (let j = 0; j < size; j++) {
+        for (let k = 0; k < width; k++) logits[j] += features[j * width + k] * weights[place(j, k)]
+      }
+      return logits
+    },
+    back(gradient) {
+      const slopes = new Float64Array(count)
+      for (let j = 0; j < size; j++) {
+        for (let k = 0; k < width; k++) slopes[place(j, k)] += features[j * width + k] * gradient[j]
+      }
+      return slopes
+    },
+  }
 }
 
 /** [rows, width] row by row. */

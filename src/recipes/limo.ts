@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { type DataSource, openDataset, type Row } from '../data/index.ts'
 import { drawChain, isRight, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
 import { draws, many } from '../envs/draw.ts'
 import {
@@ -14,6 +13,7 @@ import {
   share,
   type Work,
 } from '../proofs/index.ts'
+import { readDemonstrations } from './demonstrations.ts'
 
 /**
  * LIMO (Ye et al. 2025, arXiv:2502.03387): full supervised tuning on a few hundred hard questions, each with the best
@@ -82,36 +82,18 @@ export function overlaps(a: string, b: string, length = 13): boolean {
   return runs(b).some((run) => seen.has(run))
 }
 
-/** Selection, then full supervised tuning without warm-up on a falling rate. */
+/** Full supervised tuning without warm-up on a falling rate. */
+const tuning = { schedule: 'cosine', warmup: 0 } as const
+
+/** Selection, then tuning. */
 async function program({ train, model, data, settings }: Work<'solutions', z.output<typeof keys>>): Promise<string> {
   const { n, avoid, ...rest } = settings
-  const test = avoid === null ? [] : await readSolutions(avoid)
-  const pool = (await readSolutions(data.solutions)).filter(
+  const test = avoid === null ? [] : await readDemonstrations(avoid)
+  const pool = (await readDemonstrations(data.solutions)).filter(
     (own) => !test.some((other) => overlaps(own.prompt, other.prompt)),
   )
   const kept = select(pool, n)
-  return train('sft', { model, data: kept.map(({ row }) => row), schedule: 'cosine', warmup: 0, ...rest })
-}
-
-async function readSolutions(source: DataSource): Promise<(Solution & { row: object })[]> {
-  await using dataset = await openDataset(source)
-  const rows: Row[] = []
-  for (let i = 0; i < dataset.length; i++) rows.push(await dataset.read(i))
-  return rows.map((row) => {
-    if (row.kind === 'completion') {
-      const { prompt, completion } = row
-      return { prompt, completion, row: { prompt, completion } }
-    }
-    const messages = row.kind === 'chat' ? row.messages : []
-    const [asked, told] = ['user', 'assistant'].map((role) =>
-      messages
-        .filter((turn) => turn.role === role)
-        .map(({ content }) => content)
-        .join('\n'),
-    )
-    const text = row.kind === 'text' ? row.text : told
-    return { prompt: asked || text, completion: text, row: row.kind === 'text' ? { text } : { messages } }
-  })
+  return train('sft', { model, data: kept.map(({ given }) => given), ...tuning, ...rest })
 }
 
 export default recipe({
@@ -141,11 +123,11 @@ export default recipe({
       return { knows: await pretrain(signs), lacks: await pretrain(['+', '-']) }
     },
     arms: {
-      limo: arm('knows', (pool, { kept }) => select(pool.filter(isHard), kept)),
+      limo: arm('knows', 'hard'),
       random: arm('knows', (pool, { kept }) => pool.slice(0, kept)),
       easy: arm('knows', (pool, { kept }) => pool.filter(({ steps }) => steps === 1).slice(0, kept)),
       all: arm('knows', (pool) => pool),
-      'limo, part missing': arm('lacks', (pool, { kept }) => select(pool.filter(isHard), kept)),
+      'limo, part missing': arm('lacks', 'hard'),
     },
     judge: ({ of }) => [
       atLeast('accuracy, selected less random', less(of('limo', 'accuracy'), of('random', 'accuracy')), 0.05, {
@@ -193,7 +175,10 @@ const lessons = (count: number, known: readonly Sign[]) =>
     return { text: words.join(', then ') }
   })
 
-function arm(base: 'knows' | 'lacks', choose: (pool: readonly Pooled[], size: Size) => readonly Pooled[]) {
+type Choose = (pool: readonly Pooled[], size: Size) => readonly Pooled[]
+
+/** Runs the recipe's program on the hard part of the pool, or tunes in the same way on what `choose` takes of it. */
+function arm(base: 'knows' | 'lacks', choose: Choose | 'hard') {
   return {
     trials: [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({ learningRate })),
     async run(bench: Bench<Size>, { learningRate }: Settings) {
@@ -203,14 +188,17 @@ function arm(base: 'knows' | 'lacks', choose: (pool: readonly Pooled[], size: Si
         const chain = drawChain(draw, 1 + draw.below(longest))
         return { prompt: questionOf(chain), completion: solve(chain, draw.pick(manners)), steps: chain.steps.length }
       })
-      const chosen = choose(pool, size).map(({ prompt, completion }) => ({ prompt, completion }))
-      const shared = { warmup: 0, batchSize: 16, steps: size.updates, seed }
-      const model = await bench.train('sft', {
-        model: bases[base],
-        data: chosen,
-        learningRate: Number(learningRate),
-        ...shared,
-      })
+      const shared = { batchSize: 16, steps: size.updates, seed, learningRate: Number(learningRate) }
+      const rows = (of: readonly Pooled[]) => of.map(({ prompt, completion }) => ({ prompt, completion }))
+      const start = { ...bench, model: bases[base] }
+      const model =
+        choose === 'hard'
+          ? await program({
+              ...start,
+              data: { solutions: rows(pool.filter(isHard)) },
+              settings: { ...keys.parse({}), n: size.kept, ...shared },
+            })
+          : await bench.train('sft', { model: start.model, data: rows(choose(pool, size)), ...tuning, ...shared })
       const chains = many(size.items, draws(seed, 'limo/test'), (draw) => drawChain(draw, longest + 1))
       const drawn = await answers(model, chains.map(questionOf), { temperature: 0, maxTokens: 64 })
       const right = share(drawn.map(({ text }, i) => isRight(chains[i], text)))

@@ -3,10 +3,15 @@ import type { Recipe } from '../proofs/index.ts'
 
 /** Every recipe by its id; a file is loaded when its recipe is asked for. */
 const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
+  asft: () => import('./asft.ts'),
   'balance-budget': () => import('./balance-budget.ts'),
   limo: () => import('./limo.ts'),
   'ln-dpo': () => import('./ln-dpo.ts'),
+  'openchat-crlft': () => import('./openchat-crlft.ts'),
+  poft: () => import('./poft.ts'),
   rdpo: () => import('./rdpo.ts'),
+  'rpo-sft': () => import('./rpo-sft.ts'),
+  tpo: () => import('./tpo.ts'),
 }
 
 export const recipeIds: readonly string[] = Object.keys(table)

@@ -146,6 +146,21 @@ const cases: Record<string, Case> = {
     parameters: [[7, 4]],
     run: ([x], [w]) => ops.logprobsOf(knownAt(x, w, 0.9), w, Int32Array.of(1, 6, 2, 0, 5, 3), { softcap: 0.9 }),
   },
+  'parts that are made again': {
+    inputs: [{ shape: [4, 3] }],
+    parameters: [[3], [3], [2, 3], [2, 3], [3, 2]],
+    run: ([x], [norm, shift, gate, up, down]) => {
+      const normed = [ops.rmsnorm(x, norm, 1e-6), ops.layernorm(x, norm, shift, 1e-6)]
+      const [a, b] = [ops.linear(normed[0], gate), ops.linear(normed[1], up)]
+      const [active, other] = [ops.gated(a, b, 'silu'), ops.unary('gelu', a)]
+      const y = ops.linear(active, down, { add: ops.linear(other, down) })
+      for (const part of [...normed, active, other]) {
+        part.forget()
+        expect(part.freed).toBe(true)
+      }
+      return y
+    },
+  },
   'checkpointed block': {
     inputs: [{ shape: [4, 3] }],
     parameters: [[3], [3, 3]],
@@ -238,6 +253,17 @@ test('a freed tensor says what made it', () => {
   const y = ops.exp(scope.from([1, 2]))
   scope[Symbol.dispose]()
   expect(() => y.buffer).toThrow(/made by 'exp' was used after it was freed/)
+})
+
+test('what nothing can make again is kept for the backward pass, and only for that', () => {
+  using scope = new Scope(backend, { record: true })
+  const kept = scope.from([1, 2])
+  kept.forget()
+  expect(kept.freed).toBe(false)
+  using forward = new Scope(backend)
+  const dropped = forward.from([1, 2])
+  dropped.forget()
+  expect(dropped.freed).toBe(true)
 })
 
 test('gradients add up over two passes and a frozen weight gets none', async () => {

@@ -21,6 +21,7 @@ export class Tensor {
   /** Whether a trainable parameter or leaf lies above it. */
   readonly needsGrad: boolean
   #buffer: BufferId
+  #make: ((buffer: BufferId) => void) | null = null
 
   constructor(scope: Scope, buffer: BufferId, shape: Shape, dtype: DType, from: string, needsGrad: boolean) {
     this.scope = scope
@@ -33,6 +34,10 @@ export class Tensor {
   }
 
   get buffer(): BufferId {
+    if (this.#buffer === 0 && this.#make) {
+      this.#buffer = this.scope.backend.alloc(this.dtype, this.size)
+      this.#make(this.#buffer)
+    }
     if (this.#buffer === 0) {
       throw new HoneError(
         'E_FREED',
@@ -49,8 +54,22 @@ export class Tensor {
     return this.#buffer === 0
   }
 
-  /** Gives the buffer back; called by scopes. */
+  /** Says how to fill a buffer with the same bits again: for what costs little to compute and much to keep. */
+  repeatedBy(make: (buffer: BufferId) => void): void {
+    this.#make = make
+  }
+
+  /** Gives the buffer back after its last use going forward; where the backward pass reads it, it is made again. */
+  forget(): void {
+    const make = this.#make
+    if (this.scope.recording && !make) return
+    this.release()
+    if (this.scope.recording) this.#make = make
+  }
+
+  /** Gives the buffer back: nothing will read it again. */
   release(): void {
+    this.#make = null
     if (this.#buffer === 0) return
     this.scope.backend.free(this.#buffer)
     this.#buffer = 0

@@ -1,5 +1,5 @@
 import { HoneError } from '../../base/index.ts'
-import { type BinaryKind, binaryKinds, type UnaryKind, unaryKinds } from '../kernels.ts'
+import { type BinaryKind, type BufferId, binaryKinds, type UnaryKind, unaryKinds } from '../kernels.ts'
 import { type Shape, sizeOf, Tensor } from '../tensor.ts'
 
 /** How an operand is spread over the output: entry i reads ⌊i / repeat⌋ mod length. */
@@ -25,7 +25,9 @@ function broadcast(shape: Shape, output: Shape): Broadcast | null {
 
 export function unary(kind: UnaryKind, x: Tensor): Tensor {
   const output = x.scope.empty(x.shape, kind, { needsGrad: x.needsGrad })
-  x.scope.backend.run('unary', { x: x.buffer, y: output.buffer, n: x.size, kind: unaryKinds[kind] })
+  const run = (y: BufferId) => x.scope.backend.run('unary', { x: x.buffer, y, n: x.size, kind: unaryKinds[kind] })
+  run(output.buffer)
+  output.repeatedBy(run)
   x.scope.record({ op: 'unary', inputs: [x], parameters: [], output, saved: [], attributes: { kind } })
   return output
 }

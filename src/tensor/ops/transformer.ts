@@ -1,5 +1,5 @@
 import { HoneError } from '../../base/index.ts'
-import { type UnaryKind, unaryKinds } from '../kernels.ts'
+import { type BufferId, type UnaryKind, unaryKinds } from '../kernels.ts'
 import type { Scope } from '../scope.ts'
 import type { Parameter, Tensor } from '../tensor.ts'
 
@@ -78,8 +78,10 @@ export function rmsnorm(x: Tensor, w: Parameter, eps: number, offset = 0): Tenso
   const rows = x.size / width
   const output = scope.empty(x.shape, 'rmsnorm', { needsGrad: x.needsGrad || w.trainable })
   const rstd = scope.empty([rows], 'rmsnorm')
-  const held = { x: x.buffer, w: w.buffer, y: output.buffer, rstd: rstd.buffer }
-  scope.backend.run('rmsnorm', { ...held, rows, width, eps, offset })
+  const run = (y: BufferId, rstd: BufferId) =>
+    scope.backend.run('rmsnorm', { x: x.buffer, w: w.buffer, y, rstd, rows, width, eps, offset })
+  run(output.buffer, rstd.buffer)
+  output.repeatedBy((y) => withScratch(scope, rows, (rstd) => run(y, rstd)))
   const attributes = { rows, width, offset }
   scope.record({ op: 'rmsnorm', inputs: [x], parameters: [w], output, saved: [rstd], attributes })
   return output
@@ -92,11 +94,20 @@ export function layernorm(x: Tensor, w: Parameter, b: Parameter, eps: number): T
   const output = scope.empty(x.shape, 'layernorm', { needsGrad: x.needsGrad || w.trainable || b.trainable })
   const mean = scope.empty([rows], 'layernorm')
   const rstd = scope.empty([rows], 'layernorm')
-  const held = { x: x.buffer, w: w.buffer, b: b.buffer, y: output.buffer, mean: mean.buffer, rstd: rstd.buffer }
-  scope.backend.run('layernorm', { ...held, rows, width, eps })
+  const run = (y: BufferId, mean: BufferId, rstd: BufferId) =>
+    scope.backend.run('layernorm', { x: x.buffer, w: w.buffer, b: b.buffer, y, mean, rstd, rows, width, eps })
+  run(output.buffer, mean.buffer, rstd.buffer)
+  output.repeatedBy((y) => withScratch(scope, rows, (mean) => withScratch(scope, rows, (rstd) => run(y, mean, rstd))))
   const attributes = { rows, width }
   scope.record({ op: 'layernorm', inputs: [x], parameters: [w, b], output, saved: [mean, rstd], attributes })
   return output
+}
+
+/** Runs with a buffer of `size` elements that nobody reads afterwards. */
+function withScratch({ backend }: Scope, size: number, run: (buffer: BufferId) => void): void {
+  const buffer = backend.alloc('f32', size)
+  run(buffer)
+  backend.free(buffer)
 }
 
 export interface RopeTable {
@@ -135,8 +146,10 @@ export function rope(x: Tensor, { cos, sin, half }: RopeTable, heads: number): T
 export function gated(gate: Tensor, up: Tensor, kind: UnaryKind): Tensor {
   const { scope } = gate
   const output = scope.empty(gate.shape, 'gated', { needsGrad: gate.needsGrad || up.needsGrad })
-  const held = { gate: gate.buffer, up: up.buffer, y: output.buffer }
-  scope.backend.run('gated', { ...held, n: gate.size, kind: unaryKinds[kind] })
+  const run = (y: BufferId) =>
+    scope.backend.run('gated', { gate: gate.buffer, up: up.buffer, y, n: gate.size, kind: unaryKinds[kind] })
+  run(output.buffer)
+  output.repeatedBy(run)
   scope.record({ op: 'gated', inputs: [gate, up], parameters: [], output, saved: [], attributes: { kind } })
   return output
 }
