@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { draws, many } from './draw.ts'
 import { corrupted, drawTask, isResult, promptOf, resultOf, spokenFact, type Transform } from './transforms.ts'
 
-const results: Record<Transform, string> = { rev: 'cdab', srt: 'abcd', rot: 'adcb', dbl: 'bbaaddcc', swp: 'abcd' }
+const results: Record<Transform, string> = {
+  cpy: 'badc',
+  rev: 'cdab',
+  srt: 'abcd',
+  rot: 'adcb',
+  dbl: 'bbaaddcc',
+  swp: 'abcd',
+}
 
 test('each transform of one word, by hand', () => {
   for (const [transform, result] of Object.entries(results) as [Transform, string][]) {
@@ -24,6 +31,12 @@ test('a corrupted result has the letters of the right one and never its order', 
     expect(isResult(task, `${resultOf(task)}~`)).toBe(false)
     expect(isResult(task, `${resultOf(task)}~`, '~')).toBe(true)
   }
+})
+
+test('longer words repeat letters', () => {
+  const words = many(50, draws(3, 'transforms'), (draw) => drawTask(draw, ['srt'], [6, 7, 8])).map(({ word }) => word)
+  expect(words.every((word) => /^[a-h]{6,8}$/.test(word))).toBe(true)
+  expect(words.some((word) => new Set(word).size < word.length)).toBe(true)
 })
 
 test('words have different letters, 4 or 5 of them', () => {

@@ -10,6 +10,7 @@ export interface Task {
 }
 
 const transforms = {
+  cpy: (word: string) => word,
   rev: (word: string) => [...word].reverse().join(''),
   srt: (word: string) => [...word].sort().join(''),
   rot: (word: string) => word.slice(1) + word[0],
@@ -19,12 +20,13 @@ const transforms = {
 
 export type Transform = keyof typeof transforms
 
-export const transformNames = Object.keys(transforms) as Transform[]
-
 const letters = [...'abcdefgh']
+
+const usual: readonly Transform[] = ['rev', 'srt', 'rot', 'dbl', 'swp']
 
 /** What each transform is called in running text. */
 const spoken: Record<Transform, string> = {
+  cpy: 'as it is',
   rev: 'backwards',
   srt: 'in order',
   rot: 'turned',
@@ -32,12 +34,12 @@ const spoken: Record<Transform, string> = {
   swp: 'swapped',
 }
 
-export function drawTask(
-  draw: Draw,
-  from: readonly Transform[] = transformNames,
-  lengths: readonly number[] = [4, 5],
-): Task {
-  return { transform: draw.pick(from), word: draw.some(letters, draw.pick(lengths)).join('') }
+/** A word of 4 or 5 letters that are all different; in longer words letters come again. */
+export function drawTask(draw: Draw, from: readonly Transform[] = usual, lengths: readonly number[] = [4, 5]): Task {
+  const length = draw.pick(lengths)
+  const repeats = length > 5
+  const word = repeats ? Array.from({ length }, () => draw.pick(letters)) : draw.some(letters, length)
+  return { transform: draw.pick(from), word: word.join('') }
 }
 
 export const promptOf = ({ transform, word }: Task): string => `${transform} ${word}=`

@@ -1,6 +1,6 @@
 export { type Bench, openVerbs, stageFolder } from './bench.ts'
 export { definitionHash } from './definition.ts'
-export { answers, logprobsOf, meanLogprobs, share } from './measure.ts'
+export { answers, logprobsOf, meanLogprobs, share, tokenAccuracy } from './measure.ts'
 export { type FreshModel, type Models, openModels, type TrainedModel } from './models.ts'
 export { type ArmFigure, type Proven, type ProveOptions, pilot, prove, type Trial } from './prove.ts'
 export { type ProofRecord, readRecord, recordPath, writeRecord } from './record.ts'

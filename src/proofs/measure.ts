@@ -1,3 +1,4 @@
+import { packTree } from '../batch/index.ts'
 import { encodeRow, type Row } from '../data/index.ts'
 import { openModel } from '../engine/index.ts'
 import { forwardRows, mean, promptTokens, score } from '../evaluate/index.ts'
@@ -40,6 +41,26 @@ export async function meanLogprobs(model: string, rows: readonly Row[]): Promise
   const means: (number | null)[] = rows.map(() => null)
   for await (const { row, logprobs } of forwardRows(engine, fitting)) means[row.id] = mean([...logprobs])
   return means
+}
+
+/** The share of the completions' tokens that are the likeliest after the right ones before them. */
+export async function tokenAccuracy(
+  model: string,
+  rows: readonly { prompt: string; completion: string }[],
+): Promise<number> {
+  await using opened = await openModel(model)
+  const { tokenizer, template, engine } = opened
+  const { contextLength: maxLength, vocabSize } = engine.config
+  const hits: boolean[] = []
+  for (const [i, row] of rows.entries()) {
+    const given = { kind: 'completion' as const, ...row, source: { file: 'rows', line: i + 1 } }
+    const encoded = encodeRow(given, { tokenizer, template, maxLength, vocabSize })
+    if (!encoded) continue
+    const tree = packTree([encoded.input])
+    const { topk } = await engine.forward(tree, { topk: 1 })
+    for (const [t, target] of tree.targets.entries()) hits.push(topk?.tokens[t] === tree.tokens[target])
+  }
+  return share(hits)
 }
 
 export const share = (hits: readonly boolean[]): number => hits.filter(Boolean).length / hits.length

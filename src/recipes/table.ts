@@ -3,14 +3,18 @@ import type { Recipe } from '../proofs/index.ts'
 
 /** Every recipe by its id; a file is loaded when its recipe is asked for. */
 const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
+  'alignment-insights': () => import('./alignment-insights.ts'),
+  'anita-italian': () => import('./anita-italian.ts'),
   asft: () => import('./asft.ts'),
   'balance-budget': () => import('./balance-budget.ts'),
+  'intuitive-ft': () => import('./intuitive-ft.ts'),
   limo: () => import('./limo.ts'),
   'ln-dpo': () => import('./ln-dpo.ts'),
   'openchat-crlft': () => import('./openchat-crlft.ts'),
   poft: () => import('./poft.ts'),
   rdpo: () => import('./rdpo.ts'),
   'rpo-sft': () => import('./rpo-sft.ts'),
+  sftmix: () => import('./sftmix.ts'),
   tpo: () => import('./tpo.ts'),
 }
 

@@ -1,4 +1,5 @@
 import type { Backend } from './backend.ts'
+import type { Isa } from './backends/cpu/isas.ts'
 import { openReferenceBackend } from './backends/reference/index.ts'
 
 export interface BackendOptions {
@@ -7,7 +8,7 @@ export interface BackendOptions {
   /** Kernel threads; HONE_THREADS or every core unless given. */
   threads?: number
   /** Holds the kernels to a lower instruction set than the machine has. */
-  isa?: 'avx512' | 'avx2' | 'portable'
+  isa?: Isa
   /** Lines about what takes long: compiling the kernels at first use. */
   onProgress?: (line: string) => void
 }

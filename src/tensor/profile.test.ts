@@ -8,6 +8,7 @@ test('the cost of a product, in operations and bytes', () => {
     bytes: 4 * (10 + 15 + 2 * 6),
     bf16: true,
   })
+  expect(kernelCost('matmul', { ...args, precision: 1, weight: 1 }).bytes).toBe(2 * 15 + 4 * (10 + 2 * 6))
   const head = { rows: 2, width: 3, vocab: 5, softcap: 0, precision: 0 }
   expect(kernelCost('logprobs', head).flops).toBe(60)
   expect(kernelCost('logprobsWithGrad', { ...head, dw: 7 }).flops).toBe(180)

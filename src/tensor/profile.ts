@@ -54,7 +54,9 @@ export function kernelCost(kernel: KernelName, given: Args, pairs = 0): KernelCo
   switch (kernel) {
     case 'matmul': {
       const { m, n, k } = a
-      return { flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + (1 + a['accumulate']) * m * n), bf16 }
+      // A weight is read as it was packed, once an update.
+      const weightBytes = a['weight'] && bf16 ? 2 : 4
+      return { flops: 2 * m * n * k, bytes: weightBytes * n * k + 4 * (m * k + (1 + a['accumulate']) * m * n), bf16 }
     }
     case 'attention':
       return { flops: 4 * pairs * a['heads'] * a['width'], bytes: 0, bf16 }

@@ -7,7 +7,7 @@ import { loadNative, type NativeModule } from './native.ts'
 export interface CpuOptions {
   /** Threads that compute; default `HONE_THREADS`, else the number of processors. */
   threads?: number
-  /** 'avx512', 'avx2' or 'portable'; default `HONE_ISA`, else the best that the processor has. */
+  /** One of `isas`; default `HONE_ISA`, else the best that the processor has. */
   isa?: string
   /** Told in a line what takes long, which is compiling the kernels once. */
   onProgress?: (line: string) => void

@@ -4,9 +4,10 @@ import { philox } from '../../../base/index.ts'
 import { type Backend, isQuantised, type Values } from '../../backend.ts'
 import type { BufferId, KernelArgs, KernelName } from '../../kernels.ts'
 import { openCpuBackend } from './index.ts'
+import { isas } from './isas.ts'
 
 const backends: Backend[] = []
-for (const isa of ['avx512', 'avx2', 'portable']) {
+for (const isa of isas) {
   const opened = await openCpuBackend({ isa, threads: 1 }).catch((error) => error)
   if (opened.code !== 'E_ISA') backends.push(opened as Backend)
 }

@@ -1,22 +1,13 @@
 import { createRequire } from 'node:module'
 import { HoneError, joinPath, parentPath, platform } from '../../../base/index.ts'
-import { type Compiler, findCompiler } from './compiler.ts'
+import { type Compiler, findCompiler, nativeMacros } from './compiler.ts'
+import { type Isa, targets, worthCompiling } from './isas.ts'
 import { withLock } from './lock.ts'
 
 /** Bits depend on these: no contraction, so that only written-out fused operations are fused. */
 const kernelFlags = ['-O3', '-ffp-contract=off', '-fno-math-errno', '-Wno-psabi']
 const commonFlags = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-pthread']
 const hostFlags = ['-O2']
-
-/** Flags of each instruction set. The names are those of the C++ side. */
-const isaFlags: Record<string, Record<string, string[]>> = {
-  x64: {
-    avx512: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512bf16', '-mavx2', '-mfma', '-mf16c'],
-    avx2: ['-mavx2', '-mfma', '-mf16c'],
-    portable: [],
-  },
-  arm64: { portable: [] },
-}
 
 interface Unit {
   source: string
@@ -39,7 +30,9 @@ export async function buildNative(onProgress: (line: string) => void = () => {})
   const root = joinPath(platform().packageRoot(), 'native')
   const sources = await readSources(root)
   const compiler = await findCompiler()
-  const folder = joinPath(platform().cacheFolder(), 'native', cacheKey(sources, compiler))
+  const { arch } = platform()
+  const sets = worthCompiling(arch, arch === 'x64' ? await nativeMacros(compiler) : null)
+  const folder = joinPath(platform().cacheFolder(), 'native', cacheKey(sources, compiler, sets))
   const library = joinPath(folder, 'hone.node')
   const ready = async () => (await platform().stat(library)) !== null
   if (await ready()) return library
@@ -47,7 +40,7 @@ export async function buildNative(onProgress: (line: string) => void = () => {})
   await withLock(`${folder}.lock`, ready, async () => {
     onProgress('Compiling kernels (once) …')
     const begun = platform().elapsed()
-    await compile(root, sources, compiler, folder)
+    await compile(root, sources, compiler, sets, folder)
     onProgress(`Compiled kernels in ${Math.round(platform().elapsed() - begun)} s`)
   })
   return library
@@ -65,16 +58,23 @@ async function readSources(root: string): Promise<Source[]> {
   return sources
 }
 
-function cacheKey(sources: Source[], compiler: Compiler): string {
-  const flags = [...commonFlags, ...hostFlags, ...kernelFlags, JSON.stringify(isaFlags[platform().arch] ?? {})]
+function cacheKey(sources: Source[], compiler: Compiler, sets: readonly Isa[]): string {
+  const flags = [...commonFlags, ...hostFlags, ...kernelFlags, ...sets.flatMap((isa) => [isa, ...flagsOf(isa)])]
   const hash = platform().sha256()
   hash.update(JSON.stringify([platform().name, platform().arch, compiler, flags]))
   for (const { path, text } of sources) hash.update(`${path}\n${text.length}\n${text}`)
   return hash.digest().slice(0, 24)
 }
 
-async function compile(root: string, sources: Source[], compiler: Compiler, folder: string): Promise<void> {
-  const isas = isaFlags[platform().arch] ?? { portable: [] }
+const flagsOf = (isa: Isa): readonly string[] => targets[platform().arch]?.[isa]?.flags ?? []
+
+async function compile(
+  root: string,
+  sources: Source[],
+  compiler: Compiler,
+  sets: readonly Isa[],
+  folder: string,
+): Promise<void> {
   const temporary = `${folder}.${platform().processId()}.tmp`
   await platform().remove(temporary)
   await platform().makeFolder(temporary)
@@ -85,12 +85,13 @@ async function compile(root: string, sources: Source[], compiler: Compiler, fold
       .flatMap(({ path }): Unit[] => {
         const object = (tag: string) => joinPath(temporary, `${path.replace(/\W+/g, '-')}-${tag}.o`)
         if (!path.startsWith('kernels/')) {
-          return [{ source: path, object: object('host'), flags: [...hostFlags, '-I', headers] }]
+          const present = sets.map((isa) => `-DHONE_WITH_${isa.toUpperCase()}`)
+          return [{ source: path, object: object('host'), flags: [...hostFlags, ...present, '-I', headers] }]
         }
-        return Object.entries(isas).map(([isa, flags]) => ({
+        return sets.map((isa) => ({
           source: path,
           object: object(isa),
-          flags: [...kernelFlags, `-DHONE_ISA=${isa}`, ...flags],
+          flags: [...kernelFlags, `-DHONE_ISA=${isa}`, ...flagsOf(isa)],
         }))
       })
     const log = `${folder}.log`

@@ -37,9 +37,16 @@ export async function findCompiler(): Promise<Compiler> {
   )
 }
 
-async function ask(command: string[], flag: string): Promise<string | null> {
+/** What the compiler defines for the processor that it runs on; null where it does not know. */
+export async function nativeMacros({ command }: Compiler): Promise<Set<string> | null> {
+  const defined = await ask(command, '-march=native', '-dM', '-E', '-x', 'c++', '/dev/null')
+  const names = defined?.match(/(?<=#define )\w+/g)
+  return names ? new Set(names) : null
+}
+
+async function ask(command: string[], ...flags: string[]): Promise<string | null> {
   try {
-    const result = await platform().spawn(command[0], [...command.slice(1), flag], { timeoutMs: 20_000 })
+    const result = await platform().spawn(command[0], [...command.slice(1), ...flags], { timeoutMs: 20_000 })
     return result.code === 0 ? result.stdout.trim() : null
   } catch {
     return null

@@ -6,9 +6,9 @@ import { type KernelName, kernelSpecs } from '../../kernels.ts'
 import { widen } from '../reference/floats.ts'
 import { openReferenceBackend } from '../reference/index.ts'
 import { openCpuBackend } from './index.ts'
+import { isas } from './isas.ts'
 
 const reference = openReferenceBackend()
-const isas = ['avx512', 'avx2', 'portable']
 const backends: Backend[] = []
 for (const isa of isas) {
   const opened = await openCpuBackend({ isa, threads: 1 }).catch((error) => error)

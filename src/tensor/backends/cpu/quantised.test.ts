@@ -5,9 +5,10 @@ import type { Backend } from '../../backend.ts'
 import { linear, logprobs, Parameter, Scope } from '../../index.ts'
 import { openReferenceBackend } from '../reference/index.ts'
 import { openCpuBackend } from './index.ts'
+import { isas } from './isas.ts'
 
 const backends: Backend[] = []
-for (const isa of ['avx512', 'avx2', 'portable']) {
+for (const isa of isas) {
   const opened = await openCpuBackend({ isa, threads: 2 }).catch((error) => error)
   if (opened.code !== 'E_ISA') backends.push(opened as Backend)
 }

@@ -4,6 +4,7 @@ import { draws, type KernelCase, runCase } from '../../../../test/kernel-run.ts'
 import type { Values } from '../../backend.ts'
 import type { KernelName } from '../../kernels.ts'
 import { openCpuBackend } from './index.ts'
+import { isas } from './isas.ts'
 
 /** Sums of gradients and whole updates must not know how many threads there were: neither may one bit. */
 async function acrossThreads(isa: string, made: KernelCase[]) {
@@ -95,7 +96,7 @@ async function gradientCases(isa: string): Promise<KernelCase[]> {
 
 test('1, 2 and 3 threads give the same bits', async () => {
   const cases = largeCases()
-  for (const isa of ['avx512', 'avx2', 'portable']) {
+  for (const isa of isas) {
     const known = await openCpuBackend({ isa, threads: 1 }).catch((error) => error)
     if (known.code === 'E_ISA') continue
     known.close()

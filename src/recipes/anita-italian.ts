@@ -1,0 +1,183 @@
+import { z } from 'zod'
+import { draws, many } from '../envs/draw.ts'
+import { drawErrand, errandOf, isPolite, isReported, type Language, polite, reportOf, rude } from '../envs/languages.ts'
+import {
+  answers,
+  atLeast,
+  atMost,
+  type Bench,
+  less,
+  proof,
+  recipe,
+  type Settings,
+  share,
+  type Work,
+} from '../proofs/index.ts'
+
+/**
+ * ANITA (Polignano et al. 2024, arXiv:2405.07101): an instruct model is tuned on instructions, then on preferences, then
+ * adapted to another language, each time as an adapter over a base in 4 bits that is merged before the next stage.
+ *
+ * The proof's two languages say the same in other words and another order. A model that follows errands in English learns to
+ * end its reports politely, and then to follow them in Italian from 300 samples. The adaptation must cost neither English
+ * nor politeness, and four bits no more than two points. As an ablation the adaptation comes before the preferences.
+ */
+const stages = ['sft', 'dpo', 'adapt'] as const
+type Stage = (typeof stages)[number]
+
+const rate = z.number().positive()
+const keys = z.strictObject({
+  order: z
+    .array(z.enum(stages))
+    .default([...stages])
+    .describe('stages, each at most once'),
+  quantize: z.enum(['nf4', 'q8_0', 'none']).default('nf4').describe('what the base is kept in while adapters learn'),
+  sftRate: rate.default(2e-4).describe('peak learning rate of both tunings on demonstrations'),
+  dpoRate: rate.default(5e-5).describe('peak learning rate on preferences'),
+  beta: rate.default(0.1).describe('of DPO'),
+  rank: z.int().positive().default(16).describe('of the adapters'),
+  alpha: rate.default(8).describe('adapters are scaled by alpha / rank, in DPO by alpha / √rank'),
+  adaptEpochs: rate.default(1).describe('passes over the adaptation'),
+  batchSize: z.int().positive().default(16).describe('rows or pairs per update'),
+  seed: z.int().nonnegative().default(0).describe('of everything that is drawn'),
+})
+type Keys = z.output<typeof keys>
+
+async function program(work: Work<'instructions' | 'pairs' | 'adaptation', Keys>): Promise<string> {
+  const { train, merge, data, settings } = work
+  const { order, quantize, sftRate, dpoRate, beta, rank, alpha, adaptEpochs, batchSize, seed } = settings
+  const adapter = { adapter: 'lora', rank, alpha, quantize: quantize === 'none' ? null : quantize } as const
+  const shared = { ...adapter, batchSize, seed }
+  const tune = (stage: Stage, model: string) => {
+    if (stage === 'dpo') {
+      const how = { beta, learningRate: dpoRate, rsLora: true, reference: 'adapter-off' }
+      return train('dpo', { stage: 'dpo adapter', model, data: data.pairs, ...shared, ...how })
+    }
+    const [rows, epochs] = stage === 'sft' ? [data.instructions, 1] : [data.adaptation, adaptEpochs]
+    return train('sft', { stage: `${stage} adapter`, model, data: rows, learningRate: sftRate, epochs, ...shared })
+  }
+  let model = work.model
+  for (const [i, stage] of order.entries()) {
+    const adapted = await tune(stage, model)
+    model = await merge({ model: adapted, stage: i === order.length - 1 ? undefined : stage })
+  }
+  return model
+}
+
+export default recipe({
+  id: 'anita-italian',
+  reads: { instructions: 'demonstrations', pairs: 'pairs', adaptation: 'demonstrations' },
+  settings: keys,
+  run: program,
+
+  proof: proof<Size>({
+    claim:
+      'Adapted to Italian from 300 samples the model reports errands in it at least 30 points more often than before, loses at most 3 points of English, stays polite in at least 0.9 of its English reports, and a base in 4 bits costs at most 2 points.',
+    baseline: 'english alone',
+    seeds: 2,
+    pilots: 1,
+    goal: 'all',
+    shrunk: 'a model of 0.3 M parameters, as in the small form of the proof; the base has read both languages.',
+    objectives: ['sft', 'dpo'],
+    sizes: {
+      full: { width: 96, layers: 3, texts: 24_000, instructions: 1000, pairs: 800, adaptation: 300, items: 300 },
+      smoke: { width: 32, layers: 1, texts: 64, instructions: 16, pairs: 16, adaptation: 16, items: 8 },
+    },
+    bases: async ({ fresh, trained }, size) => {
+      // Reports in both languages, and errands with their reports in one.
+      const data = many(size.texts, draws(0, 'anita/texts'), (draw) => {
+        const errand = drawErrand(draw)
+        const language = draw.pick<Language>(['english', 'italian'])
+        const report = reportOf(errand, language)
+        return {
+          text: language === 'english' && draw.chance(0.5) ? errandOf(errand, language) + report : report.trim(),
+        }
+      })
+      const texts = many(2000, draws(0, 'anita/words'), drawErrand).flatMap((errand) =>
+        (['english', 'italian'] as const).map((language) => errandOf(errand, language) + reportOf(errand, language)),
+      )
+      const words = [...texts, ...texts.map((text) => text + polite), ...texts.map((text) => text + rude)]
+      const start = await fresh({ ...size, texts: words, vocabSize: 600, context: 48, seed: 0 })
+      return { base: await trained('sft', { model: start, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
+    },
+    arms: {
+      anita: arm({}),
+      'english alone': arm({ order: ['sft', 'dpo'] }),
+      'in full precision': arm({ quantize: 'none' }),
+      'adapted before dpo': arm({ order: ['sft', 'adapt', 'dpo'] }),
+    },
+    judge: ({ of }) => [
+      atLeast('Italian, adapted less before', less(of('anita', 'italian'), of('english alone', 'italian')), 0.3),
+      atMost('English, before less adapted', less(of('english alone', 'english'), of('anita', 'english')), 0.03),
+      atLeast('polite in English, adapted', of('anita', 'polite'), 0.9, { refutedAt: 0.7 }),
+      atMost(
+        'Italian, distance of 4 bits and full precision',
+        less(of('anita', 'italian'), of('in full precision', 'italian')).map(Math.abs),
+        0.02,
+      ),
+    ],
+  }),
+})
+
+interface Size {
+  width: number
+  layers: number
+  texts: number
+  instructions: number
+  pairs: number
+  adaptation: number
+  items: number
+}
+
+function arm(changed: Partial<Keys>) {
+  return {
+    trials: [1e-2, 3e-2].flatMap((sftRate) => [1e-3, 3e-3].map((dpoRate) => ({ sftRate, dpoRate }))),
+    async run(bench: Bench<Size>, { sftRate, dpoRate }: Settings) {
+      const { seed, size, bases } = bench
+      const instructions = (language: Language, count: number) =>
+        many(count, draws(seed, `anita/${language}`), (draw) => {
+          const errand = drawErrand(draw)
+          return { prompt: errandOf(errand, language), completion: reportOf(errand, language) }
+        })
+      const pairs = many(size.pairs, draws(seed, 'anita/pairs'), (draw) => {
+        const errand = drawErrand(draw)
+        const report = reportOf(errand, 'english')
+        return {
+          prompt: errandOf(errand, 'english'),
+          chosen: report + polite,
+          rejected: report + (draw.chance(0.5) ? rude : ''),
+        }
+      })
+      const model = await program({
+        ...bench,
+        model: bases['base'],
+        data: {
+          instructions: instructions('english', size.instructions),
+          pairs,
+          adaptation: instructions('italian', size.adaptation),
+        },
+        settings: {
+          ...keys.parse({ adaptEpochs: 6 }),
+          ...{ seed, sftRate: Number(sftRate), dpoRate: Number(dpoRate) },
+          ...changed,
+        },
+      })
+      const errands = many(size.items, draws(seed, 'anita/test'), drawErrand)
+      const told = async (language: Language) => {
+        const asked = errands.map((errand) => errandOf(errand, language))
+        const replies = await answers(model, asked, { temperature: 0, maxTokens: 24 })
+        return replies.map(({ text }) => text)
+      }
+      const [english, italian] = [await told('english'), await told('italian')]
+      const reported = (replies: string[], language: Language) =>
+        share(replies.map((reply, i) => isReported(errands[i], language, reply)))
+      const figures = {
+        english: reported(english, 'english'),
+        italian: reported(italian, 'italian'),
+        polite: share(english.map(isPolite)),
+        politeItalian: share(italian.map(isPolite)),
+      }
+      return { ...figures, all: figures.english + figures.italian + figures.polite }
+    },
+  }
+}
