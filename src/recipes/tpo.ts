@@ -14,8 +14,10 @@ import {
   trainSettings,
 } from '../proofs/index.ts'
 
-const rates = [1e-4, 3e-4, 1e-3, 3e-3].map((learningRate) => ({ learningRate }))
-const grid = [3e-4, 1e-3].flatMap((learningRate) => [0.05, 0.2].map((beta) => ({ learningRate, beta })))
+const rates = [1e-3, 2e-3, 3e-3, 6e-3].map((learningRate) => ({ learningRate }))
+const grid = (rates: readonly number[], betas: readonly number[]) =>
+  rates.flatMap((learningRate) => betas.map((beta) => ({ learningRate, beta })))
+const contrast = grid([1e-3, 3e-3], [0.02, 0.05])
 
 /**
  * Triple preference optimisation (Saeidi et al. 2024, arXiv:2405.16681): one stage from a base model. Of three answers the
@@ -56,26 +58,26 @@ export default recipe({
       return { base: await trained('sft', { model: start, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
     arms: {
-      tpo: arm(grid, ({ bench, start, rows, updates, beta, learningRate }) =>
+      tpo: arm(contrast, ({ bench, start, rows, updates, beta, learningRate }) =>
         bench.train('tpo', { model: start, data: rows, steps: updates, beta, learningRate, seed: bench.seed }),
       ),
       sft: arm(rates, ({ bench, start, rows, updates, learningRate }) =>
         bench.train('sft', { model: start, data: imitated(rows), steps: updates, learningRate, seed: bench.seed }),
       ),
-      'sft, dpo': arm(grid, async ({ bench, start, rows, updates, beta, learningRate }) => {
+      'sft, dpo': arm(grid([3e-5, 1e-4], [0.1, 0.3]), async ({ bench, start, rows, updates, beta, learningRate }) => {
         const half = { steps: updates / 2, seed: bench.seed }
         const data = imitated(rows)
-        const tuned = await bench.train('sft', { stage: 'sft', model: start, data, learningRate: 1e-3, ...half })
+        const tuned = await bench.train('sft', { stage: 'sft', model: start, data, learningRate: 3e-3, ...half })
         return bench.train('dpo', { model: tuned, data: compared(rows), beta, learningRate, ...half })
       }),
       // The second reply takes the place of the best one.
-      cpo: arm(grid, ({ bench, start, rows, updates, beta, learningRate }) =>
+      cpo: arm(contrast, ({ bench, start, rows, updates, beta, learningRate }) =>
         bench.train('cpo', {
           ...{ model: start, data: compared(rows), steps: updates, beta, learningRate, seed: bench.seed },
           sftWeight: 0.9,
         }),
       ),
-      'tpo, α=0': arm(grid, ({ bench, start, rows, updates, beta, learningRate }) =>
+      'tpo, α=0': arm(contrast, ({ bench, start, rows, updates, beta, learningRate }) =>
         bench.train('tpo', {
           ...{ model: start, data: rows, steps: updates, beta, learningRate, seed: bench.seed },
           sftWeight: 0,
