@@ -1,5 +1,5 @@
 import { draws, many } from '../envs/draw.ts'
-import { corrupted, drawTask, isResult, promptOf, resultOf, spokenFact } from '../envs/transforms.ts'
+import { corrupted, drawTask, isResult, promptOf, resultOf, spokenFact, type Transform } from '../envs/transforms.ts'
 import {
   answers,
   atLeast,
@@ -19,7 +19,7 @@ import {
  * an expert would be.
  *
  * In the proof a tenth of the demonstrations is right, and of the others 35 % are wrong, which a mark of style gives away.
- * Those teach the task all the same. A model that cannot tell the classes repeats the errors of the many; experts alone are
+ * Those teach the task all the same, which is new to the model. A model that cannot tell the classes repeats the errors of the many; experts alone are
  * too few.
  */
 export default recipe({
@@ -38,11 +38,13 @@ export default recipe({
     shrunk: 'a model of 0.3 M parameters.',
     objectives: ['openchat-crlft', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 20_000, rows: 4000, updates: 300, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 20_000, rows: 4000, updates: 600, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, rows: 40, updates: 2, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
-      const data = many(pretraining, draws(0, 'openchat/pretraining'), (draw) => ({ text: spokenFact(drawTask(draw)) }))
+      const data = many(pretraining, draws(0, 'openchat/pretraining'), (draw) => ({
+        text: spokenFact(drawTask(draw, known)),
+      }))
       const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed: 0 })
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
@@ -82,6 +84,9 @@ interface Size {
   items: number
 }
 
+/** What a base model has read of, and what demonstrations then teach. */
+const known: readonly Transform[] = ['cpy', 'dbl', 'srt']
+const asked: readonly Transform[] = ['rev', 'swp', 'rot']
 /** How those who are no experts sign. */
 const mark = '~'
 const prefixes = { expert: 'E ', other: 'O ' } as const
@@ -95,11 +100,11 @@ interface Variant {
 
 function arm({ condition, weights, expertsOnly }: Variant) {
   return {
-    trials: [3e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({ learningRate })),
+    trials: [5e-4, 1e-3, 2e-3, 3e-3].map((learningRate) => ({ learningRate })),
     async run({ seed, size, bases, train }: Bench<Size>, { learningRate }: Settings) {
       const prefix = (isExpert: boolean) => (condition ? prefixes[isExpert ? 'expert' : 'other'] : '')
       const rows = many(size.rows, draws(seed, 'openchat/rows'), (draw) => {
-        const task = drawTask(draw)
+        const task = drawTask(draw, asked)
         const label = draw.chance(0.1)
         const answer = !label && draw.chance(0.35) ? corrupted(draw, task) : resultOf(task)
         return { prompt: prefix(label) + promptOf(task), completion: label ? answer : answer + mark, label }
@@ -111,10 +116,10 @@ function arm({ condition, weights, expertsOnly }: Variant) {
       })
 
       // Drawn, not the likeliest: that a model errs as often as its data is what the classes are to prevent.
-      const tasks = many(size.items, draws(seed, 'openchat/test'), (draw) => drawTask(draw))
+      const tasks = many(size.items, draws(seed, 'openchat/test'), (draw) => drawTask(draw, asked))
       const right = async (isExpert: boolean) => {
-        const asked = tasks.map((task) => prefix(isExpert) + promptOf(task))
-        const drawn = await answers(model, asked, { maxTokens: 16, seed })
+        const prompts = tasks.map((task) => prefix(isExpert) + promptOf(task))
+        const drawn = await answers(model, prompts, { maxTokens: 16, seed })
         return share(drawn.map(({ text }, i) => isResult(tasks[i], text, mark)))
       }
       return { exact: await right(true), asOther: await right(false) }
