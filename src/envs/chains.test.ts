@@ -1,6 +1,17 @@
 import { expect, test } from 'vitest'
-import { answerOf, drawChain, isRight, isStepwise, isWorked, questionOf, type Sign, solve } from './chains.ts'
-import { draws } from './draw.ts'
+import {
+  answerOf,
+  apply,
+  drawChain,
+  drawFacts,
+  isRight,
+  isStepwise,
+  isWorked,
+  questionOf,
+  type Sign,
+  solve,
+} from './chains.ts'
+import { draws, many } from './draw.ts'
 
 const chain = {
   start: 7,
@@ -47,4 +58,13 @@ test('signs are those asked for', () => {
     ),
   )
   expect([...used].sort()).toEqual(['+', '-'])
+})
+
+test('facts of one step are right', () => {
+  const facts = many(50, draws(9, 'facts'), (draw) => drawFacts(draw, 5)).flatMap((row) => row.split(' '))
+  expect(facts).toHaveLength(250)
+  for (const fact of facts) {
+    const [, a, sign, b, result] = /^(\d)([-+*])(\d)=(\d)$/.exec(fact) ?? []
+    expect(Number(result), fact).toBe(apply(Number(a), sign as Sign, Number(b)))
+  }
 })

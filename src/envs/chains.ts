@@ -27,6 +27,13 @@ export const questionOf = ({ start, steps }: Chain): string =>
 export const answerOf = ({ start, steps }: Chain): number =>
   steps.reduce((value, { sign, operand }) => apply(value, sign, operand), start)
 
+/** Facts of one step in a row, as a base model reads them: `7+5=2 3*4=2`. */
+export const drawFacts = (draw: Draw, count: number): string =>
+  Array.from({ length: count }, () => {
+    const chain = drawChain(draw, 1)
+    return questionOf(chain) + answerOf(chain)
+  }).join(' ')
+
 /** How a solution is written: the answer alone, every step, or every step followed by the reverse question that checks it. */
 export type Manner = 'direct' | 'steps' | 'checked'
 

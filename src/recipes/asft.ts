@@ -1,4 +1,4 @@
-import { type Chain, drawChain, isStepwise, isWorked, questionOf, solve } from '../envs/chains.ts'
+import { type Chain, drawChain, drawFacts, isStepwise, isWorked, questionOf, solve } from '../envs/chains.ts'
 import { type Draw, draws, many } from '../envs/draw.ts'
 import { mean } from '../evaluate/index.ts'
 import {
@@ -41,13 +41,14 @@ export default recipe({
       'a model of 0.3 M parameters; log-probs at the start and the end alone; share of right forms in place of ROUGE-L.',
     objectives: ['asft', 'sft', 'dpo', 'orpo'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 40_000, pairs: 1600, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 24_000, pairs: 1600, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, pairs: 32, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
+      // Facts, and chains that are answered at once.
       const data = many(pretraining, draws(0, 'asft/pretraining'), (draw) => {
-        const chain = drawChain(draw, 1 + draw.below(2))
-        return { prompt: questionOf(chain), completion: solve(chain, 'direct') }
+        const chain = drawChain(draw, 2)
+        return { text: draw.chance(0.8) ? drawFacts(draw, 5) : questionOf(chain) + solve(chain, 'direct') }
       })
       const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed: 0 })
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { HoneError } from '../base/index.ts'
-import { type Chain, drawChain, isRight, isStepwise, questionOf, solve } from '../envs/chains.ts'
+import { type Chain, drawChain, drawFacts, isRight, isStepwise, questionOf, solve } from '../envs/chains.ts'
 import { type Draw, draws, many } from '../envs/draw.ts'
 import {
   answers,
@@ -92,14 +92,15 @@ export default recipe({
     shrunk: 'budgets of 100, 500 and 2000, a model of 0.3 M parameters.',
     objectives: ['sft', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 40_000, items: 300, scale: 1 },
+      full: { width: 96, layers: 3, pretraining: 24_000, items: 300, scale: 1 },
       smoke: { width: 32, layers: 1, pretraining: 64, items: 8, scale: 0.05 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
-      // Answers without steps: what is asked for later is foreign to it.
+      // Facts, and answers without steps: what is asked for later is foreign to it.
       const data = many(pretraining, draws(0, 'balance-budget/pretraining'), (draw) => {
-        const chain = drawChain(draw, 1 + draw.below(2))
-        return { prompt: questionOf(chain), completion: solve(chain, draw.chance(0.02) ? 'steps' : 'direct') }
+        const chain = drawChain(draw, 2)
+        const answer = solve(chain, draw.chance(0.1) ? 'steps' : 'direct')
+        return { text: draw.chance(0.8) ? drawFacts(draw, 5) : questionOf(chain) + answer }
       })
       const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed: 0 })
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
