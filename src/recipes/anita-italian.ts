@@ -131,7 +131,7 @@ interface Size {
 
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [1e-2, 3e-2].flatMap((sftRate) => [1e-3, 3e-3].map((dpoRate) => ({ sftRate, dpoRate }))),
+    trials: [2e-3, 5e-3].flatMap((sftRate) => [3e-4, 1e-3].map((dpoRate) => ({ sftRate, dpoRate }))),
     async run(bench: Bench<Size>, { sftRate, dpoRate }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
