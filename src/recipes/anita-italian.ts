@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { draws, many } from '../envs/draw.ts'
+import { type Draw, draws, many } from '../envs/draw.ts'
 import { drawErrand, errandOf, isPolite, isReported, type Language, polite, reportOf, rude } from '../envs/languages.ts'
 import {
   answers,
@@ -84,14 +84,13 @@ export default recipe({
       smoke: { width: 32, layers: 1, texts: 64, instructions: 16, pairs: 16, adaptation: 16, items: 8 },
     },
     bases: async ({ fresh, trained }, size) => {
-      // Reports in both languages, and errands with their reports in one.
+      // Errands and reports in both languages, one after the other in English alone.
       const data = many(size.texts, draws(0, 'anita/texts'), (draw) => {
         const errand = drawErrand(draw)
         const language = draw.pick<Language>(['english', 'italian'])
-        const report = reportOf(errand, language)
-        return {
-          text: language === 'english' && draw.chance(0.5) ? errandOf(errand, language) + report : report.trim(),
-        }
+        const [asked, report] = [errandOf(errand, language), reportOf(errand, language)]
+        if (language === 'english' && draw.chance(0.5)) return { text: asked + report + manner(draw) }
+        return { text: draw.chance(0.5) ? asked : report.trim() }
       })
       const texts = many(2000, draws(0, 'anita/words'), drawErrand).flatMap((errand) =>
         (['english', 'italian'] as const).map((language) => errandOf(errand, language) + reportOf(errand, language)),
@@ -129,15 +128,20 @@ interface Size {
   items: number
 }
 
+/** How those end their reports who were never told which way is better. */
+function manner(draw: Draw): string {
+  return draw.pick(['', '', polite, rude])
+}
+
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [2e-3, 5e-3].flatMap((sftRate) => [3e-4, 1e-3].map((dpoRate) => ({ sftRate, dpoRate }))),
+    trials: [1e-3, 3e-3].flatMap((sftRate) => [3e-4, 1e-3].map((dpoRate) => ({ sftRate, dpoRate }))),
     async run(bench: Bench<Size>, { sftRate, dpoRate }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
         many(count, draws(seed, `anita/${language}`), (draw) => {
           const errand = drawErrand(draw)
-          return { prompt: errandOf(errand, language), completion: reportOf(errand, language) }
+          return { prompt: errandOf(errand, language), completion: reportOf(errand, language) + manner(draw) }
         })
       const pairs = many(size.pairs, draws(seed, 'anita/pairs'), (draw) => {
         const errand = drawErrand(draw)
@@ -145,7 +149,7 @@ function arm(changed: Partial<Keys>) {
         return {
           prompt: errandOf(errand, 'english'),
           chosen: report + polite,
-          rejected: report + (draw.chance(0.5) ? rude : ''),
+          rejected: report + draw.pick(['', rude]),
         }
       })
       const model = await program({
@@ -157,7 +161,7 @@ function arm(changed: Partial<Keys>) {
           adaptation: instructions('italian', size.adaptation),
         },
         settings: {
-          ...keys.parse({ adaptEpochs: 6 }),
+          ...keys.parse({ adaptEpochs: 16 }),
           ...{ seed, sftRate: Number(sftRate), dpoRate: Number(dpoRate) },
           ...changed,
         },
