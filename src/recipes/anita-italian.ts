@@ -84,12 +84,12 @@ export default recipe({
       smoke: { width: 32, layers: 1, texts: 64, instructions: 16, pairs: 16, adaptation: 16, items: 8 },
     },
     bases: async ({ fresh, trained }, size) => {
-      // Errands and reports in both languages, one after the other in English alone.
+      // Errands and reports in both languages; one after the other in English often, in Italian seldom.
       const data = many(size.texts, draws(0, 'anita/texts'), (draw) => {
         const errand = drawErrand(draw)
         const language = draw.pick<Language>(['english', 'italian'])
         const [asked, report] = [errandOf(errand, language), reportOf(errand, language)]
-        if (language === 'english' && draw.chance(0.5)) return { text: asked + report + manner(draw) }
+        if (draw.chance(language === 'english' ? 0.5 : 0.04)) return { text: asked + report + manner(draw) }
         return { text: draw.chance(0.5) ? asked : report.trim() }
       })
       const texts = many(2000, draws(0, 'anita/words'), drawErrand).flatMap((errand) =>
