@@ -135,7 +135,7 @@ function manner(draw: Draw): string {
 
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [1e-3, 3e-3].flatMap((sftRate) => [3e-4, 1e-3].map((dpoRate) => ({ sftRate, dpoRate }))),
+    trials: [1e-3, 1.5e-3].flatMap((sftRate) => [1e-4, 3e-4].map((dpoRate) => ({ sftRate, dpoRate }))),
     async run(bench: Bench<Size>, { sftRate, dpoRate }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
@@ -161,7 +161,7 @@ function arm(changed: Partial<Keys>) {
           adaptation: instructions('italian', size.adaptation),
         },
         settings: {
-          ...keys.parse({ adaptEpochs: 16 }),
+          ...keys.parse({ adaptEpochs: 32, alpha: 16 }),
           ...{ seed, sftRate: Number(sftRate), dpoRate: Number(dpoRate) },
           ...changed,
         },
