@@ -97,7 +97,7 @@ export default recipe({
         return prompt + right
       })
       const texts = [...data.slice(0, 2000).map(({ text }) => text), ...spoken]
-      const start = await fresh({ ...size, texts, vocabSize: 480, context: 32, seed: 0 })
+      const start = await fresh({ ...size, texts, vocabSize: 480, context: 48, seed: 0 })
       const once = { epochs: 1, batchSize: 32 }
       const base = await trained('sft', { model: start, data, learningRate: 3e-3, ...once })
       // Demonstrations are no truer than the world is; an instruct model has seen many, of which half are true.

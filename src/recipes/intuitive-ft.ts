@@ -47,7 +47,16 @@ export default recipe({
     shrunk: 'AdamW in place of RMSprop.',
     objectives: ['intuitive-ft', 'sft', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 20_000, walks: 40, rows: 2000, lakeSteps: 60, steps: 250, items: 200 },
+      full: {
+        width: 96,
+        layers: 3,
+        pretraining: 20_000,
+        walks: 40,
+        rows: 2000,
+        lakeSteps: 200,
+        steps: 250,
+        items: 200,
+      },
       smoke: { width: 32, layers: 1, pretraining: 64, walks: 8, rows: 16, lakeSteps: 2, steps: 2, items: 6 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
@@ -91,10 +100,10 @@ const shown = 6
 
 function arm(objective: 'intuitive-ft' | 'sft' | 'dpo', longer = 1) {
   return {
-    trials: [1e-3, 2e-3, 4e-3, 8e-3].map((learningRate) => ({ learningRate })),
-    async run(bench: Bench<Size>, { learningRate }: Settings): Promise<Figures> {
+    trials: [4e-3, 8e-3].flatMap((lakeRate) => [7e-4, 1.4e-3].map((learningRate) => ({ lakeRate, learningRate }))),
+    async run(bench: Bench<Size>, { lakeRate, learningRate }: Settings): Promise<Figures> {
       const { seed, size, bases, train } = bench
-      const shared = { batchSize: 16, seed, learningRate: Number(learningRate) }
+      const shared = { batchSize: 16, seed }
 
       const from = draws(seed, 'ift/fields')(0).some(starts, shown)
       const walks = many(size.walks, draws(seed, 'ift/walks'), (draw) => {
@@ -104,6 +113,7 @@ function arm(objective: 'intuitive-ft' | 'sft' | 'dpo', longer = 1) {
       const imitated = walks.map(({ prompt, chosen }) => ({ prompt, completion: chosen }))
       const walker = await train(objective, {
         ...{ ...shared, model: bases['lake'], steps: Math.round(longer * size.lakeSteps), stage: 'lake' },
+        learningRate: Number(lakeRate),
         data: objective === 'dpo' ? walks : imitated,
       })
       const asked = Array.from({ length: size.items }, (_, i) => starts[i % starts.length])
@@ -119,6 +129,7 @@ function arm(objective: 'intuitive-ft' | 'sft' | 'dpo', longer = 1) {
       }))
       const writer = await train(objective, {
         ...{ ...shared, model: bases['strings'], data, steps: Math.round(longer * size.steps) },
+        learningRate: Number(learningRate),
       })
       const tasks = drawString(size.items, 'ift/test')
       const told = await answers(writer, tasks.map(promptOf), { temperature: 0, maxTokens: 12 })
