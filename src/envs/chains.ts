@@ -28,9 +28,9 @@ export const answerOf = ({ start, steps }: Chain): number =>
   steps.reduce((value, { sign, operand }) => apply(value, sign, operand), start)
 
 /** Facts of one step in a row, as a base model reads them: `7+5=2 3*4=2`. */
-export const drawFacts = (draw: Draw, count: number): string =>
+export const drawFacts = (draw: Draw, count: number, from: readonly Sign[] = signs): string =>
   Array.from({ length: count }, () => {
-    const chain = drawChain(draw, 1)
+    const chain = drawChain(draw, 1, from)
     return questionOf(chain) + answerOf(chain)
   }).join(' ')
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { drawChain, isRight, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
+import { drawChain, drawFacts, isRight, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
 import { draws, many } from '../envs/draw.ts'
 import {
   answers,
@@ -113,7 +113,7 @@ export default recipe({
       'a model of 0.3 M parameters, a pool of 2000, 100 selected, equal updates only; difficulty by construction.',
     objectives: ['sft'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 40_000, pool: 2000, kept: 100, updates: 150, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 24_000, pool: 2000, kept: 100, updates: 150, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, pool: 60, kept: 6, updates: 2, items: 6 },
     },
     bases: async ({ fresh, trained }, { pretraining, width, layers }) => {
@@ -162,18 +162,9 @@ interface Pooled extends Solution {
 const longest = 4
 const isHard = ({ steps }: Pooled) => steps === longest
 
-const spoken: Record<Sign, string> = { '+': 'plus', '-': 'less', '*': 'times' }
-
-/** The facts and how they follow one another, in words: another format than that of the solutions. */
+/** Facts of one step, never one after another as a chain: the parts, and nothing of how they are put together. */
 const lessons = (count: number, known: readonly Sign[]) =>
-  many(count, draws(0, 'limo/lessons'), (draw) => {
-    const chain = drawChain(draw, 1 + draw.below(longest), known)
-    const words = solve(chain, 'steps')
-      .split(';')
-      .slice(0, -1)
-      .map((line) => line.replace(/[-+*]/, (sign) => ` ${spoken[sign as Sign]} `).replace('=', ' is '))
-    return { text: words.join(', then ') }
-  })
+  many(count, draws(0, 'limo/lessons'), (draw) => ({ text: drawFacts(draw, 5, known) }))
 
 type Choose = (pool: readonly Pooled[], size: Size) => readonly Pooled[]
 
