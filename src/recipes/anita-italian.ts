@@ -75,9 +75,10 @@ export default recipe({
       'Adapted to Italian from 300 samples the model reports errands in it at least 30 points more often than before, loses at most 3 points of English, stays polite in at least 0.9 of its English reports, and a base in 4 bits costs at most 2 points.',
     baseline: 'english alone',
     seeds: 2,
-    pilots: 1,
+    pilots: 2,
     goal: 'all',
-    shrunk: 'a model of 0.3 M parameters, as in the small form of the proof; the base has read both languages.',
+    shrunk:
+      'a model of 0.3 M parameters, as in the small form of the proof; the base has read both languages. A second design, on new draws: at twice the rates, chosen on one pilot seed, one of two seeds forgot a third of its English (not shown).',
     objectives: ['sft', 'dpo'],
     sizes: {
       full: { width: 96, layers: 3, texts: 24_000, instructions: 1000, pairs: 800, adaptation: 300, items: 300 },
@@ -135,15 +136,15 @@ function manner(draw: Draw): string {
 
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [1e-3, 1.5e-3].flatMap((sftRate) => [1e-4, 3e-4].map((dpoRate) => ({ sftRate, dpoRate }))),
+    trials: [4e-4, 8e-4].flatMap((sftRate) => [1e-4, 3e-4].map((dpoRate) => ({ sftRate, dpoRate }))),
     async run(bench: Bench<Size>, { sftRate, dpoRate }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
-        many(count, draws(seed, `anita/${language}`), (draw) => {
+        many(count, draws(seed, `anita/${language}, second`), (draw) => {
           const errand = drawErrand(draw)
           return { prompt: errandOf(errand, language), completion: reportOf(errand, language) + manner(draw) }
         })
-      const pairs = many(size.pairs, draws(seed, 'anita/pairs'), (draw) => {
+      const pairs = many(size.pairs, draws(seed, 'anita/pairs, second'), (draw) => {
         const errand = drawErrand(draw)
         const report = reportOf(errand, 'english')
         return {
@@ -161,12 +162,12 @@ function arm(changed: Partial<Keys>) {
           adaptation: instructions('italian', size.adaptation),
         },
         settings: {
-          ...keys.parse({ adaptEpochs: 32, alpha: 16 }),
+          ...keys.parse({ adaptEpochs: 48, alpha: 16 }),
           ...{ seed, sftRate: Number(sftRate), dpoRate: Number(dpoRate) },
           ...changed,
         },
       })
-      const errands = many(size.items, draws(seed, 'anita/test'), drawErrand)
+      const errands = many(size.items, draws(seed, 'anita/test, second'), drawErrand)
       const told = async (language: Language) => {
         const asked = errands.map((errand) => errandOf(errand, language))
         const replies = await answers(model, asked, { temperature: 0, maxTokens: 24 })

@@ -74,10 +74,11 @@ export default recipe({
     seeds: 3,
     pilots: 1,
     goal: 'exact',
-    shrunk: 'a model of 0.3 M parameters, scorers of 0.2 M; weights after a run of a tenth of the updates.',
+    shrunk:
+      'a model of 0.3 M parameters, scorers of 0.2 M; weights after a run of a tenth of the updates. A second design, on new draws: after 240 updates, before either had learnt the task, clean data gave PoFT 0.936 and SFT 0.966 (not shown).',
     objectives: ['poft', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 20_000, aligned: 15_000, rows: 3000, updates: 240, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 20_000, aligned: 15_000, rows: 3000, updates: 480, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, aligned: 32, rows: 40, updates: 10, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, aligned, ...size }) => {
@@ -132,10 +133,10 @@ const demonstration = (task: Parameters<typeof promptOf>[0], completion = result
 
 function arm(how: 'poft' | 'sft' | 'filtered', noise: number) {
   return {
-    trials: [3e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({ learningRate })),
+    trials: [7e-4, 1e-3, 1.5e-3, 2e-3].map((learningRate) => ({ learningRate })),
     async run(bench: Bench<Size>, { learningRate }: Settings): Promise<Figures> {
       const { seed, size, bases, train } = bench
-      const drawn = many(size.rows, draws(seed, 'poft/rows'), (draw: Draw) => {
+      const drawn = many(size.rows, draws(seed, 'poft/rows, second'), (draw: Draw) => {
         const task = drawTask(draw)
         const isCorrupted = draw.chance(noise)
         return { ...demonstration(task, isCorrupted ? corrupted(draw, task) : undefined), isCorrupted }
@@ -152,7 +153,7 @@ function arm(how: 'poft' | 'sft' | 'filtered', noise: number) {
         const best = order.slice(0, Math.round(0.6 * scored.length)).map((i) => given[i])
         return train('sft', { ...shared, stage, data: best, steps })
       }
-      const tasks = many(size.items, draws(seed, 'poft/test'), (draw) => drawTask(draw))
+      const tasks = many(size.items, draws(seed, 'poft/test, second'), (draw) => drawTask(draw))
       const told = await answers(
         await tune(size.updates),
         tasks.map((task) => promptOf(task)),
