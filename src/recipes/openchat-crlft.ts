@@ -38,7 +38,7 @@ export default recipe({
     shrunk: 'a model of 0.3 M parameters.',
     objectives: ['openchat-crlft', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 20_000, rows: 4000, updates: 600, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 20_000, rows: 1000, updates: 500, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, rows: 40, updates: 2, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
@@ -100,7 +100,7 @@ interface Variant {
 
 function arm({ condition, weights, expertsOnly }: Variant) {
   return {
-    trials: [5e-4, 1e-3, 2e-3, 3e-3].map((learningRate) => ({ learningRate })),
+    trials: [1e-3, 2e-3, 3e-3].map((learningRate) => ({ learningRate })),
     async run({ seed, size, bases, train }: Bench<Size>, { learningRate }: Settings) {
       const prefix = (isExpert: boolean) => (condition ? prefixes[isExpert ? 'expert' : 'other'] : '')
       const rows = many(size.rows, draws(seed, 'openchat/rows'), (draw) => {
