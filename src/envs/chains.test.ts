@@ -68,3 +68,7 @@ test('facts of one step are right', () => {
     expect(Number(result), fact).toBe(apply(Number(a), sign as Sign, Number(b)))
   }
 })
+
+test('a chain in words', () => {
+  expect(spokenChain(chain)).toBe('7 plus 5 times 3 less 8: 7 plus 5 is 2, 2 times 3 is 6, 6 less 8 is 8')
+})

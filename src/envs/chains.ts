@@ -34,6 +34,15 @@ export const drawFacts = (draw: Draw, count: number, from: readonly Sign[] = sig
     return questionOf(chain) + answerOf(chain)
   }).join(' ')
 
+/** A question and its working as a base model reads them, in another notation: `7 plus 5 times 3: 7 plus 5 is 2, 2 times 3 is 6`. */
+export function spokenChain(chain: Chain): string {
+  const names: Record<Sign, string> = { '+': 'plus', '-': 'less', '*': 'times' }
+  const question = chain.steps.map(({ sign, operand }) => ` ${names[sign]} ${operand}`).join('')
+  const lines = solve(chain, 'steps').split(';').slice(0, -1)
+  const spoken = lines.map((line) => line.replace(/[-+*]/, (sign) => ` ${names[sign as Sign]} `).replace('=', ' is '))
+  return `${chain.start}${question}: ${spoken.join(', ')}`
+}
+
 /** How a solution is written: the answer alone, every step, or every step followed by the reverse question that checks it. */
 export type Manner = 'direct' | 'steps' | 'checked'
 

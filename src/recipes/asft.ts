@@ -1,4 +1,13 @@
-import { type Chain, drawChain, drawFacts, isStepwise, isWorked, questionOf, solve } from '../envs/chains.ts'
+import {
+  type Chain,
+  drawChain,
+  drawFacts,
+  isStepwise,
+  isWorked,
+  questionOf,
+  solve,
+  spokenChain,
+} from '../envs/chains.ts'
 import { type Draw, draws, many } from '../envs/draw.ts'
 import { mean } from '../evaluate/index.ts'
 import {
@@ -20,7 +29,7 @@ import {
  * Aligned supervised fine-tuning (Wang et al. 2024, arXiv:2409.10571): imitation of the better answer, whose likelihood is
  * raised and that of the worse one lowered, each by itself.
  *
- * The proof starts from a base model that answers sums at once. Pairs are worked solutions, a right one and one with a slip:
+ * The proof starts from a base model that works sums in another notation. Pairs are worked solutions, a right one and one with a slip:
  * most of their tokens are the same, and their form is new to the model. DPO only asks for a difference between the two,
  * which it gets without ever learning the form; the absolute terms cannot be met that way.
  */
@@ -45,12 +54,11 @@ export default recipe({
       smoke: { width: 32, layers: 1, pretraining: 64, pairs: 32, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
-      // Facts, and chains that are answered at once.
-      const data = many(pretraining, draws(0, 'asft/pretraining'), (draw) => {
-        const chain = drawChain(draw, 2)
-        return { text: draw.chance(0.8) ? drawFacts(draw, 5) : questionOf(chain) + solve(chain, 'direct') }
-      })
-      const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed: 0 })
+      // Facts, and chains that are worked in another notation.
+      const data = many(pretraining, draws(0, 'asft/pretraining'), (draw) => ({
+        text: draw.chance(0.4) ? drawFacts(draw, 5) : spokenChain(drawChain(draw, 1 + draw.below(2))),
+      }))
+      const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 64, seed: 0 })
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
     arms: {

@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { HoneError } from '../base/index.ts'
-import { type Chain, drawChain, drawFacts, isRight, isStepwise, questionOf, solve } from '../envs/chains.ts'
+import {
+  type Chain,
+  drawChain,
+  drawFacts,
+  isRight,
+  isStepwise,
+  questionOf,
+  solve,
+  spokenChain,
+} from '../envs/chains.ts'
 import { type Draw, draws, many } from '../envs/draw.ts'
 import {
   answers,
@@ -96,13 +105,13 @@ export default recipe({
       smoke: { width: 32, layers: 1, pretraining: 64, items: 8, scale: 0.05 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
-      // Facts, and answers without steps: what is asked for later is foreign to it.
+      // Facts, chains worked in another notation, and answers without steps.
       const data = many(pretraining, draws(0, 'balance-budget/pretraining'), (draw) => {
-        const chain = drawChain(draw, 2)
-        const answer = solve(chain, draw.chance(0.1) ? 'steps' : 'direct')
-        return { text: draw.chance(0.8) ? drawFacts(draw, 5) : questionOf(chain) + answer }
+        if (draw.chance(0.3)) return { text: drawFacts(draw, 5) }
+        const chain = drawChain(draw, 1 + draw.below(2))
+        return { text: draw.chance(0.6) ? spokenChain(chain) : questionOf(chain) + solve(chain, 'direct') }
       })
-      const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed: 0 })
+      const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 64, seed: 0 })
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
     arms: Object.fromEntries(budgets.flatMap((n) => ratios.map((ratio) => [`${n}, ${ratio}`, arm(n, ratio)]))),

@@ -1,5 +1,15 @@
 import { z } from 'zod'
-import { drawChain, drawFacts, isRight, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
+import {
+  drawChain,
+  drawFacts,
+  isRight,
+  type Manner,
+  questionOf,
+  type Sign,
+  signs,
+  solve,
+  spokenChain,
+} from '../envs/chains.ts'
 import { draws, many } from '../envs/draw.ts'
 import {
   answers,
@@ -162,9 +172,11 @@ interface Pooled extends Solution {
 const longest = 4
 const isHard = ({ steps }: Pooled) => steps === longest
 
-/** Facts of one step, never one after another as a chain: the parts, and nothing of how they are put together. */
+/** Facts, and chains of one or two steps in another notation: the parts, and a little of how they are put together. */
 const lessons = (count: number, known: readonly Sign[]) =>
-  many(count, draws(0, 'limo/lessons'), (draw) => ({ text: drawFacts(draw, 5, known) }))
+  many(count, draws(0, 'limo/lessons'), (draw) => ({
+    text: draw.chance(0.4) ? drawFacts(draw, 5, known) : spokenChain(drawChain(draw, 1 + draw.below(2), known)),
+  }))
 
 type Choose = (pool: readonly Pooled[], size: Size) => readonly Pooled[]
 
