@@ -10,6 +10,7 @@ import {
   questionOf,
   type Sign,
   solve,
+  spokenChain,
 } from './chains.ts'
 import { draws, many } from './draw.ts'
 
