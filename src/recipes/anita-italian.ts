@@ -85,13 +85,14 @@ export default recipe({
       smoke: { width: 32, layers: 1, texts: 64, instructions: 16, pairs: 16, adaptation: 16, items: 8 },
     },
     bases: async ({ fresh, trained }, size) => {
-      // Errands and reports in both languages; one after the other in English often, in Italian seldom.
+      // Errands with their reports, often in English and seldom in Italian, and reports of what was done with one thing.
       const data = many(size.texts, draws(0, 'anita/texts'), (draw) => {
         const errand = drawErrand(draw)
         const language = draw.pick<Language>(['english', 'italian'])
         const [asked, report] = [errandOf(errand, language), reportOf(errand, language)]
-        if (draw.chance(language === 'english' ? 0.5 : 0.04)) return { text: asked + report + manner(draw) }
-        return { text: draw.chance(0.5) ? asked : report.trim() }
+        if (draw.chance(language === 'english' ? 0.7 : 0.015)) return { text: asked + report + manner(draw) }
+        // What else was done with the same thing: that things stay the same is known in both.
+        return { text: report.trim() + reportOf({ ...errand, verb: drawErrand(draw).verb }, language) }
       })
       const texts = many(2000, draws(0, 'anita/words'), drawErrand).flatMap((errand) =>
         (['english', 'italian'] as const).map((language) => errandOf(errand, language) + reportOf(errand, language)),
@@ -136,7 +137,7 @@ function manner(draw: Draw): string {
 
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [4e-4, 8e-4].flatMap((sftRate) => [1e-4, 3e-4].map((dpoRate) => ({ sftRate, dpoRate }))),
+    trials: [8e-4, 1.2e-3].flatMap((sftRate) => [1e-4, 3e-4].map((dpoRate) => ({ sftRate, dpoRate }))),
     async run(bench: Bench<Size>, { sftRate, dpoRate }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
@@ -162,7 +163,7 @@ function arm(changed: Partial<Keys>) {
           adaptation: instructions('italian', size.adaptation),
         },
         settings: {
-          ...keys.parse({ adaptEpochs: 48, alpha: 16 }),
+          ...keys.parse({ adaptEpochs: 24, alpha: 16 }),
           ...{ seed, sftRate: Number(sftRate), dpoRate: Number(dpoRate) },
           ...changed,
         },
