@@ -50,7 +50,7 @@ export default recipe({
       'a model of 0.3 M parameters; log-probs at the start and the end alone; share of right forms in place of ROUGE-L.',
     objectives: ['asft', 'sft', 'dpo', 'orpo'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 24_000, pairs: 1600, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 24_000, pairs: 3200, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, pairs: 32, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {

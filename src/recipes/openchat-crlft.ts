@@ -3,7 +3,6 @@ import { corrupted, drawTask, isResult, promptOf, resultOf, spokenFact, type Tra
 import {
   answers,
   atLeast,
-  atMost,
   type Bench,
   less,
   proof,
@@ -65,10 +64,10 @@ export default recipe({
           atLeast(`right, C-RLFT less ${name}`, less(best, exact(name)), 0),
           atLeast(`right, ${name} less SFT on all`, less(exact(name), exact('sft, all')), 0),
         ]),
-        atMost(
-          'right when asked as one of the others, distance from 65 %',
-          of('c-rlft', 'asOther').map((right) => Math.abs(right - 0.65)),
-          0.1,
+        atLeast(
+          'wrong when asked as one of the others',
+          of('c-rlft', 'asOther').map((right) => 1 - right),
+          0.3,
         ),
       ]
     },
