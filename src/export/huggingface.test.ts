@@ -140,6 +140,9 @@ test('the config keeps what it said and names the dtype under the key it used', 
   const third = newFolder()
   await exportHuggingFace(fresh, third)
   expect(configOf(third)).toEqual({ architectures: ['GPT2LMHeadModel'], ...source, torch_dtype: 'float32' })
+  const fourth = newFolder()
+  await exportHuggingFace(fresh, fourth, { config: { n_positions: 8 } })
+  expect(configOf(fourth)).toEqual({ ...configOf(third), n_positions: 8 })
   fresh.dispose()
 })
 

@@ -15,6 +15,8 @@ export interface HuggingFaceOptions {
   files?: readonly TextFile[]
   /** Where the model came from: its generation config is copied and, without `files`, its tokenizer files too. */
   sourceFolder?: string
+  /** Keys of config.json in the place of the source's. */
+  config?: Readonly<Record<string, unknown>>
   /** False leaves out an attached adapter; else the weights are written merged with it. */
   adapter?: boolean
   /** A file of weights is closed before it would grow beyond this many bytes (5 GB). */
@@ -58,7 +60,7 @@ export async function exportHuggingFace(model: Model, folder: string, options: H
   })
   await writeCheckpoint(folder, tensors, { maxShardBytes })
   throwIfAborted(signal)
-  const config = configWith(model.config, storage.name)
+  const config = { ...configWith(model.config, storage.name), ...options.config }
   await platform().writeAtomic(joinPath(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
 }
 

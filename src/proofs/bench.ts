@@ -37,11 +37,11 @@ export function openVerbs({ folderOf, follow, resume, overwrite, signal, onProgr
       throwIfAborted(signal)
       return out
     },
-    async merge({ model, stage }) {
+    async merge({ model, stage, config }) {
       throwIfAborted(signal)
       await using opened = await openModel(model, { signal, onProgress })
       const out = folderOf(stage)
-      await exportHuggingFace(opened.model, out, { sourceFolder: opened.base, signal })
+      await exportHuggingFace(opened.model, out, { sourceFolder: opened.base, config, signal })
       return out
     },
   }

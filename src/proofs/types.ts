@@ -16,8 +16,8 @@ export type StageOptions<I extends ObjectiveId> = Omit<TrainOptions<I>, 'out' | 
 /** The verbs of a program. Each gives back the folder of its model. */
 export interface Verbs {
   train<I extends ObjectiveId>(objective: I, options: StageOptions<I>): Promise<string>
-  /** Folds an adapter into its base. */
-  merge(options: { model: string; stage?: string }): Promise<string>
+  /** A model as a folder of its own, an adapter folded into its base; `config` replaces keys of its config.json. */
+  merge(options: { model: string; stage?: string; config?: Readonly<Record<string, unknown>> }): Promise<string>
 }
 
 /** What a program is run on. */

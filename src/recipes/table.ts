@@ -12,6 +12,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   'ln-dpo': () => import('./ln-dpo.ts'),
   'openchat-crlft': () => import('./openchat-crlft.ts'),
   poft: () => import('./poft.ts'),
+  longpo: () => import('./longpo.ts'),
   rdpo: () => import('./rdpo.ts'),
   'rpo-sft': () => import('./rpo-sft.ts'),
   sftmix: () => import('./sftmix.ts'),
