@@ -137,7 +137,7 @@ function manner(draw: Draw): string {
 
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [8e-4, 1.2e-3].flatMap((sftRate) => [1e-4, 3e-4].map((dpoRate) => ({ sftRate, dpoRate }))),
+    trials: [8e-4, 1.2e-3].flatMap((sftRate) => [3e-5, 1e-4].map((dpoRate) => ({ sftRate, dpoRate }))),
     async run(bench: Bench<Size>, { sftRate, dpoRate }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
