@@ -35,7 +35,8 @@ const keys = z.strictObject({
   chunkTokens: z.int().positive().default(7000).describe('of a part that a question is about'),
   questions: z.int().positive().default(2).describe('chunks with a question, per document'),
   room: z.int().positive().default(4608).describe('tokens of the context kept for template, question and answer'),
-  answerTokens: z.int().positive().default(1024).describe('longest question or answer'),
+  questionTokens: z.int().positive().default(1024).describe('longest question'),
+  answerTokens: z.int().positive().default(1024).describe('longest answer'),
   ask: z
     .string()
     .default(
@@ -107,14 +108,14 @@ interface SelfPairs {
  * the tokens when it is read that it may have when it is written: bytes that are no text do.
  */
 async function selfPairs({ short, long, texts, length, round, settings }: SelfPairs): Promise<object[]> {
-  const { room, chunkTokens, questions, answerTokens, ask, tell, reads, seed } = settings
+  const { room, chunkTokens, questions, questionTokens, answerTokens, ask, tell, reads, seed } = settings
   if (room >= length) {
     throw new HoneError('E_CONFIG', `room is ${room}, expected less than the context of ${length}`)
   }
   const { tokenizer, template } = await openText(short)
-  const fits = (text: string) => {
+  const fits = (text: string, maxTokens = answerTokens) => {
     const { length } = tokenizer.encode(text, { special: false })
-    return length > 0 && length <= 2 * answerTokens
+    return length > 0 && length <= 2 * maxTokens
   }
   const at = draws(seed, `longpo/chunks ${round}`)
   const parts = texts.flatMap((text, i) => {
@@ -125,14 +126,15 @@ async function selfPairs({ short, long, texts, length, round, settings }: SelfPa
       .map((chunk) => ({ document, chunk: tokenizer.decode(chunk) }))
   })
   const told = async (model: string, prompts: readonly string[], kind: number) => {
-    const sampling = { maxTokens: answerTokens, temperature: 1, seed, round: 3 * round + kind }
+    const maxTokens = kind === 0 ? questionTokens : answerTokens
+    const sampling = { maxTokens, temperature: 1, seed, round: 3 * round + kind }
     return (await answers(model, prompts, sampling)).map(({ text }) => text)
   }
   const fill = (pattern: string, text: string, question = '') =>
     pattern.replace(/\{(text|question)\}/g, (_, name) => (name === 'text' ? text : question))
   const wanted = parts.map(({ chunk }) => fill(ask, chunk))
   const texted = (await told(short, wanted, 0)).map((text) => text.trim())
-  const asking = parts.flatMap((part, i) => (fits(texted[i]) ? { ...part, question: texted[i] } : []))
+  const asking = parts.flatMap((part, i) => (fits(texted[i], questionTokens) ? { ...part, question: texted[i] } : []))
   const prompts = (of: 'chunk' | 'document') => asking.map((part) => fill(tell, part[of], part.question))
   const [brief, whole] = [prompts('chunk'), prompts('document')]
   const [chosen, rejected] = [await told(short, brief, 1), await told(long, whole, 2)]
@@ -177,23 +179,28 @@ export default recipe({
     shrunk: 'a model of 0.3 M parameters, trained on 32 tokens and used on 128; no second doubling.',
     objectives: ['longpo', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, lessons: 16_000, rows: 8_000, updates: 60, items: 400 },
-      smoke: { width: 32, layers: 1, lessons: 640, rows: 640, updates: 2, items: 6 },
+      full: { width: 96, layers: 3, lessons: 16_000, texts: 6_000, updates: 60, items: 400 },
+      smoke: { width: 32, layers: 1, lessons: 320, texts: 320, updates: 2, items: 6 },
     },
-    bases: async ({ fresh, trained }, { lessons, rows, ...size }) => {
+    bases: async ({ fresh, trained }, { lessons, texts, ...size }) => {
       const words = recordWords.map((word) => ` ${word}`)
-      const texts = [...words, ...words]
-      const start = await fresh({ ...size, texts, vocabSize: 1024, context: shortContext, seed: 0 })
+      const start = await fresh({
+        ...size,
+        texts: [...words, ...words],
+        vocabSize: 1024,
+        context: shortContext,
+        seed: 0,
+      })
       const shared = { epochs: 1, batchSize: 32, beta2: 0.98 } as const
       const first = { data: many(lessons, draws(0, 'longpo/lessons'), drawLesson), learningRate: 2e-3, ...shared }
       const model = await trained('sft', { model: start, schedule: 'constant', warmup: 0.05, ...first })
-      const second = { data: many(rows, draws(0, 'longpo/rows'), drawRow), learningRate: 1e-3, ...shared }
-      return { base: await trained('sft', { model, mixedFormats: true, ...second }) }
+      const second = { data: many(texts, draws(0, 'longpo/texts'), drawText), learningRate: 1e-3, ...shared }
+      return { base: await trained('sft', { model, ...second }) }
     },
     arms: {
       sft: arm({ lambda: 0 }),
-      dpo: arm({ lambda: 1, reads: 'document' }),
-      longpo: arm({ lambda: 1 }),
+      dpo: arm({ reads: 'document' }),
+      longpo: arm(),
     },
     judge: ({ of }) => {
       const lead = (arm: string) => less(of('longpo', 'long'), of(arm, 'long'))
@@ -216,7 +223,7 @@ interface Size {
   layers: number
   /** Rows of the first and of the second training. */
   lessons: number
-  rows: number
+  texts: number
   updates: number
   items: number
 }
@@ -229,7 +236,7 @@ const room = 11
 const few = Math.floor((shortContext - room) / recordLength)
 const lots = Math.floor((longContext - room) / recordLength)
 
-const ask = '{text}!'
+const ask = '{text}?'
 const tell = '{text}? {question}'
 const asking = (document: string, key: string) => `${document}? ${key}`
 
@@ -244,17 +251,11 @@ function drawLesson(draw: Draw): { prompt: string; completion: string } {
   }
 }
 
-/** A lesson of which every token is learnt, a question to write, or one to answer. */
-function drawRow(draw: Draw): { text: string } | { prompt: string; completion: string } {
-  if (draw.chance(0.4)) {
-    const { prompt, completion } = drawLesson(draw)
-    return { text: prompt + completion }
-  }
+/** A document with one question and its answer, where it ends: what every token is learnt of. */
+function drawText(draw: Draw): { text: string } {
   const records = drawRecords(draw, 1 + draw.below(few))
-  const document = drawDocument(draw, records)
   const key = draw.pick(records.keys)
-  if (draw.chance(0.5)) return { prompt: `${document}!`, completion: ` ${key}` }
-  return { prompt: asking(document, key), completion: answerOf(records, key) }
+  return { text: asking(drawDocument(draw, records), key) + answerOf(records, key) }
 }
 
 const answerOf = (records: Records, key: string) => ` ${lookUp(records, key)}`
@@ -275,20 +276,22 @@ async function accuracy(model: string, { seed, size }: Bench<Size>, count: numbe
 }
 
 const batchSize = 4
-const task = { ask, tell, room, context: longContext, chunkTokens: few * recordLength, answerTokens: 2, questions: 1 }
+const task = {
+  ...{ ask, tell, room, context: longContext, ropeTheta: 4e4, questions: 1 },
+  ...{ chunkTokens: few * recordLength, questionTokens: 1, answerTokens: 2, batchSize },
+}
 
-function arm(settings: Partial<Keys>) {
+function arm(fixed: Partial<Keys> = {}) {
   return {
-    trials: [3e-4, 1e-3].flatMap((learningRate) => [0.1, 1].map((beta) => ({ learningRate, beta }))),
-    async run(bench: Bench<Size>, { learningRate, beta }: Settings) {
+    trials: [1e-4, 3e-4].flatMap((learningRate) => [0.01, 0.1].map((lambda) => ({ learningRate, lambda, beta: 0.1 }))),
+    async run(bench: Bench<Size>, trial: Settings) {
       const { seed, size, bases } = bench
       const documents = many(size.updates * batchSize, draws(seed, 'longpo/documents'), (draw) => ({
         text: drawDocument(draw, drawRecords(draw, lots)),
       }))
-      const own = { ...task, batchSize, seed, learningRate: Number(learningRate), beta: Number(beta), ropeTheta: 4e4 }
       const model = await program({
         ...{ ...bench, model: bases['base'], data: { documents } },
-        settings: { ...keys.parse({}), ...own, ...settings },
+        settings: { ...keys.parse({}), ...task, seed, ...trial, ...fixed },
       })
       const before = await accuracy(bases['base'], bench, few)
       const after = await accuracy(model, bench, few)
