@@ -35,6 +35,7 @@ const keys = z.strictObject({
   chunkTokens: z.int().positive().default(7000).describe('of a part that a question is about'),
   questions: z.int().positive().default(2).describe('chunks with a question, per document'),
   room: z.int().positive().default(4608).describe('tokens of the context kept for template, question and answer'),
+  questionTemperature: z.number().nonnegative().default(1).describe('at which questions are drawn; answers at 1'),
   questionTokens: z.int().positive().default(1024).describe('longest question'),
   answerTokens: z.int().positive().default(1024).describe('longest answer'),
   ask: z
@@ -108,7 +109,8 @@ interface SelfPairs {
  * the tokens when it is read that it may have when it is written: bytes that are no text do.
  */
 async function selfPairs({ short, long, texts, length, round, settings }: SelfPairs): Promise<object[]> {
-  const { room, chunkTokens, questions, questionTokens, answerTokens, ask, tell, reads, seed } = settings
+  const { room, chunkTokens, questions, questionTemperature, questionTokens, answerTokens, ask, tell, reads, seed } =
+    settings
   if (room >= length) {
     throw new HoneError('E_CONFIG', `room is ${room}, expected less than the context of ${length}`)
   }
@@ -125,10 +127,10 @@ async function selfPairs({ short, long, texts, length, round, settings }: SelfPa
       .some(cut(tokens, chunkTokens), questions)
       .map((chunk) => ({ document, chunk: tokenizer.decode(chunk) }))
   })
-  const told = async (model: string, prompts: readonly string[], kind: number) => {
-    const maxTokens = kind === 0 ? questionTokens : answerTokens
-    const sampling = { maxTokens, temperature: 1, seed, round: 3 * round + kind }
-    return (await answers(model, prompts, sampling)).map(({ text }) => text)
+  const told = async (model: string, prompts: readonly string[], kind: 0 | 1 | 2) => {
+    const own =
+      kind === 0 ? { temperature: questionTemperature, maxTokens: questionTokens } : { maxTokens: answerTokens }
+    return (await answers(model, prompts, { ...own, seed, round: 3 * round + kind })).map(({ text }) => text)
   }
   const fill = (pattern: string, text: string, question = '') =>
     pattern.replace(/\{(text|question)\}/g, (_, name) => (name === 'text' ? text : question))
@@ -179,7 +181,7 @@ export default recipe({
     shrunk: 'a model of 0.3 M parameters, trained on 32 tokens and used on 128; no second doubling.',
     objectives: ['longpo', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, lessons: 16_000, texts: 6_000, updates: 60, items: 400 },
+      full: { width: 96, layers: 3, lessons: 32_000, texts: 12_000, updates: 60, items: 400 },
       smoke: { width: 32, layers: 1, lessons: 320, texts: 320, updates: 2, items: 6 },
     },
     bases: async ({ fresh, trained }, { lessons, texts, ...size }) => {
@@ -278,7 +280,7 @@ async function accuracy(model: string, { seed, size }: Bench<Size>, count: numbe
 const batchSize = 4
 const task = {
   ...{ ask, tell, room, context: longContext, ropeTheta: 4e4, questions: 1 },
-  ...{ chunkTokens: few * recordLength, questionTokens: 1, answerTokens: 2, batchSize },
+  ...{ chunkTokens: few * recordLength, questionTemperature: 0.5, questionTokens: 1, answerTokens: 2, batchSize },
 }
 
 function arm(fixed: Partial<Keys> = {}) {
