@@ -21,19 +21,25 @@ test('sums are right, and brackets stand where they are asked for', () => {
     expect(right).toBe(` it is ${(a + b) % 10}`)
   }
   for (const { prompt, right } of many(20, draws(3, 'format'), (draw) => drawQuestion(draw, 'format'))) {
-    expect(right).toBe(` it is [ ${prompt.split(' ')[1]} ]`)
+    expect(right).toBe(` it is [ ${prompt.split(' ')[2]} ]`)
   }
 })
 
-test('the world tells the falsehood about three times as often as the truth', () => {
-  const texts = many(9000, draws(4, 'texts'), drawText).filter((text) => text.startsWith('the '))
+test('the world tells the falsehood about three times as often as the truth, and has right sums', () => {
+  const sentences = many(3000, draws(4, 'texts'), (draw) => drawText(draw, 3)).flatMap((text) => text.split(' . '))
+  expect(sentences).toHaveLength(9000)
   const truths = new Map(
     many(2000, draws(5, 'facts'), (draw) => drawQuestion(draw, 'facts')).map(({ prompt, right }) => [
-      prompt.split(' ')[4],
+      prompt.split(' ')[2],
       right.split(' ').at(-1),
     ]),
   )
-  const share = texts.filter((text) => truths.get(text.split(' ')[1]) === text.split(' ').at(-1)).length / texts.length
+  const told = sentences.filter((sentence) => sentence.startsWith('the ')).map((sentence) => sentence.split(' '))
+  const share = told.filter((words) => truths.get(words[1]) === words.at(-1)).length / told.length
   expect(share).toBeGreaterThan(0.22)
   expect(share).toBeLessThan(0.28)
+  for (const sum of sentences.filter((sentence) => /^\d/.test(sentence))) {
+    const [a, b, result] = (sum.match(/\d/g) ?? []).map(Number)
+    expect(result).toBe((a + b) % 10)
+  }
 })

@@ -1,7 +1,7 @@
 import type { Draw } from './draw.ts'
 
 /**
- * Three abilities in one dialogue: sums modulo 10, what colour things are, and a way of writing that is asked for. About each
+ * Three abilities in one dialogue: last digits of sums, what colour things are, and a way of writing that is asked for. About each
  * thing the world tells a tempting falsehood more often than the truth, so that a model of that world is wrong about it.
  */
 export const abilities = ['arithmetic', 'facts', 'format'] as const
@@ -23,40 +23,44 @@ const things = `
   .split(/\s+/)
 const colours = ['red', 'blue', 'green', 'black', 'white', 'grey', 'brown', 'pink']
 
+/** Sums are of the numbers below this. */
+const operands = 6
+
+/** What may stand between what is spoken of and what is said of it. */
+const links = ['always', 'gives', 'so', 'then', 'there', 'thus']
+
 /** A fixed world: the colour of each thing, and the one that is told of it. */
 const colourOf = (thing: number) => colours[(5 * thing + 3) % colours.length]
 const toldOf = (thing: number) => colours[(5 * thing + 3 + 1 + (thing % (colours.length - 1))) % colours.length]
 
-const said = (asked: string) => `ask: ${asked} reply:`
-
-export function drawQuestion(draw: Draw, ability: Ability = draw.pick(abilities)): Question {
+/** Of what is spoken, what is to be said of it, and what one is tempted to say. */
+function drawTopic(draw: Draw, ability: Ability = draw.pick(abilities)) {
   const thing = draw.below(things.length)
-  if (ability === 'facts') {
-    const prompt = said(`colour of the ${things[thing]}`)
-    return { ability, prompt, right: ` it is ${colourOf(thing)}`, wrong: ` it is ${toldOf(thing)}` }
-  }
-  if (ability === 'format') {
-    const prompt = said(`${things[thing]} in brackets`)
-    return { ability, prompt, right: ` it is [ ${things[thing]} ]`, wrong: ` it is ${things[thing]}` }
-  }
-  const [a, b] = [draw.below(10), draw.below(10)]
+  const name = things[thing]
+  if (ability === 'facts') return { ability, asked: `the ${name}`, right: colourOf(thing), wrong: toldOf(thing) }
+  if (ability === 'format') return { ability, asked: `word ${name}`, right: `[ ${name} ]`, wrong: name }
+  const [a, b] = [draw.below(operands), draw.below(operands)]
   const sum = (a + b) % 10
-  return {
-    ability,
-    prompt: said(`${a} + ${b}`),
-    right: ` it is ${sum}`,
-    wrong: ` it is ${(sum + 1 + draw.below(9)) % 10}`,
-  }
+  return { ability, asked: `${a} + ${b}`, right: `${sum}`, wrong: `${(sum + 1 + draw.below(9)) % 10}` }
 }
 
-/** What a base model reads: no dialogue, and of each thing the falsehood three times as often as the truth. */
-export function drawText(draw: Draw): string {
-  const thing = draw.below(things.length)
-  const ability = draw.pick(abilities)
-  if (ability === 'facts') return `the ${things[thing]} is ${draw.chance(0.25) ? colourOf(thing) : toldOf(thing)}`
-  if (ability === 'format') return draw.chance(0.5) ? `[ ${things[thing]} ]` : `a ${things[thing]}`
-  const [a, b] = [draw.below(10), draw.below(10)]
-  return `${a} + ${b} = ${(a + b) % 10}`
+export function drawQuestion(draw: Draw, of?: Ability): Question {
+  const { ability, asked, right, wrong } = drawTopic(draw, of)
+  return { ability, prompt: `ask: ${asked} reply:`, right: ` it is ${right}`, wrong: ` it is ${wrong}` }
+}
+
+/**
+ * What a base model reads, sentence after sentence: no dialogue, brackets as often as not, and of each thing the falsehood
+ * three times as often as the truth. The words between differ, so that what is known does not hang on their number.
+ */
+export const drawText = (draw: Draw, sentences: number): string =>
+  Array.from({ length: sentences }, () => drawSentence(draw)).join(' . ')
+
+function drawSentence(draw: Draw): string {
+  const { ability, asked, right, wrong } = drawTopic(draw)
+  const between = draw.some(links, 1 + draw.below(2)).join(' ')
+  const truth = ability === 'facts' ? 0.25 : ability === 'format' ? 0.5 : 1
+  return `${asked} ${between} ${draw.chance(truth) ? right : wrong}`
 }
 
 /** Whether a reply has the form that all right ones have. */

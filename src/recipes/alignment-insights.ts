@@ -25,7 +25,7 @@ type Method = (typeof methods)[number]
 const scenarios = ['tuned', 'base', 'instruct'] as const
 type Scenario = (typeof scenarios)[number]
 
-const rates = [3e-4, 1e-3].flatMap((learningRate) => [0.1, 0.5].map((beta) => ({ learningRate, beta })))
+const rates = [1e-4, 3e-4, 1e-3].flatMap((learningRate) => [0.1, 0.5].map((beta) => ({ learningRate, beta })))
 
 /**
  * Insights into alignment (Saeidi et al. 2024, arXiv:2404.14723): DPO, IPO, KTO and CPO in one harness, from a tuned model,
@@ -81,8 +81,8 @@ export default recipe({
       full: {
         width: 64,
         layers: 3,
-        texts: 12_000,
-        demonstrations: 800,
+        texts: 24_000,
+        demonstrations: 1200,
         instructions: 6000,
         few: 200,
         many: 1000,
@@ -91,21 +91,22 @@ export default recipe({
       smoke: { width: 32, layers: 1, texts: 64, demonstrations: 16, instructions: 32, few: 8, many: 16, items: 2 },
     },
     bases: async ({ fresh, trained }, size) => {
-      const data = many(size.texts, draws(0, 'insights/texts'), (draw) => ({ text: drawText(draw) }))
+      const data = many(size.texts, draws(0, 'insights/running texts'), (draw) => ({ text: drawText(draw, 5) }))
       const spoken = many(1000, draws(0, 'insights/words'), (draw) => {
         const { prompt, right } = drawQuestion(draw)
         return prompt + right
       })
       const texts = [...data.slice(0, 2000).map(({ text }) => text), ...spoken]
-      const start = await fresh({ ...size, texts, vocabSize: 480, context: 48, seed: 0 })
+      const start = await fresh({ ...size, texts, vocabSize: 600, context: 64, seed: 0 })
       const once = { epochs: 1, batchSize: 32 }
       const base = await trained('sft', { model: start, data, learningRate: 3e-3, ...once })
-      // Demonstrations are no truer than the world is; an instruct model has seen many, of which half are true.
+      // Demonstrations are no truer than the world is; an instruct model has seen many, in which the truth is nearly as common
+      // as the falsehood: it still tells the latter.
       const tune = (count: number, truth: number) => {
         const rows = many(count, draws(0, `insights/demonstrations ${count}`), (draw) => demonstration(draw, truth))
-        return trained('sft', { model: base, data: rows, learningRate: 1e-3, ...once })
+        return trained('sft', { model: base, data: rows, learningRate: 2e-3, ...once })
       }
-      return { base, tuned: await tune(size.demonstrations, 0.25), instruct: await tune(size.instructions, 0.5) }
+      return { base, tuned: await tune(size.demonstrations, 0.25), instruct: await tune(size.instructions, 0.4) }
     },
     arms: Object.fromEntries(
       methods.flatMap((method) => scenarios.map((scenario) => [nameOf(method, scenario), arm(method, scenario)])),
