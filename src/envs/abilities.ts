@@ -15,16 +15,14 @@ export interface Question {
   wrong: string
 }
 
-const things = `
-  apple arrow barn basket bell boat bottle bowl box brick broom bucket candle chain chair clock cloak coin cradle cup
-  door drum fence flag glove hammer hat kettle key lamp ladder mirror needle oven pillow plate ribbon rope saddle spoon
-`
-  .trim()
-  .split(/\s+/)
+const things =
+  'apple arrow barn bell boat bottle bowl broom candle chair clock coin cup drum flag hat kettle lamp pillow rope'.split(
+    ' ',
+  )
 const colours = ['red', 'blue', 'green', 'black', 'white', 'grey', 'brown', 'pink']
 
 /** Sums are of the numbers below this. */
-const operands = 6
+const operands = 5
 
 /** What may stand between what is spoken of and what is said of it. */
 const links = ['always', 'gives', 'so', 'then', 'there', 'thus']
@@ -50,17 +48,26 @@ export function drawQuestion(draw: Draw, of?: Ability): Question {
 }
 
 /**
- * What a base model reads, sentence after sentence: no dialogue, brackets as often as not, and of each thing the falsehood
- * three times as often as the truth. The words between differ, so that what is known does not hang on their number.
+ * What a base model reads, sentence after sentence: brackets as often as not, and of each thing the falsehood three times as
+ * often as the truth. The words between differ, so that what is known does not hang on their number. One text in ten is a
+ * dialogue, in which replies are mostly the bare answer: it knows what replies are, and not how they are wanted.
  */
-export const drawText = (draw: Draw, sentences: number): string =>
-  Array.from({ length: sentences }, () => drawSentence(draw)).join(' . ')
+export function drawText(draw: Draw, sentences: number): string {
+  if (!draw.chance(0.1)) return Array.from({ length: sentences }, () => drawSentence(draw)).join(' . ')
+  const { asked, told } = drawTold(draw)
+  return `ask: ${asked} reply:${draw.chance(0.3) ? ' it is' : ''} ${told}`
+}
 
 function drawSentence(draw: Draw): string {
+  const { asked, told } = drawTold(draw)
+  return `${asked} ${draw.some(links, 1 + draw.below(2)).join(' ')} ${told}`
+}
+
+/** What the world says, true or not. */
+function drawTold(draw: Draw) {
   const { ability, asked, right, wrong } = drawTopic(draw)
-  const between = draw.some(links, 1 + draw.below(2)).join(' ')
-  const truth = ability === 'facts' ? 0.25 : ability === 'format' ? 0.5 : 1
-  return `${asked} ${between} ${draw.chance(truth) ? right : wrong}`
+  const truth = { arithmetic: 1, facts: 0.25, format: 0.5 }[ability]
+  return { asked, told: draw.chance(truth) ? right : wrong }
 }
 
 /** Whether a reply has the form that all right ones have. */

@@ -25,13 +25,16 @@ type Method = (typeof methods)[number]
 const scenarios = ['tuned', 'base', 'instruct'] as const
 type Scenario = (typeof scenarios)[number]
 
-const rates = [1e-4, 3e-4, 1e-3].flatMap((learningRate) => [0.1, 0.5].map((beta) => ({ learningRate, beta })))
+const rates = [
+  ...[1e-4, 3e-4, 1e-3].map((learningRate) => ({ learningRate, beta: 0.5 })),
+  { learningRate: 1e-3, beta: 0.1 },
+]
 
 /**
  * Insights into alignment (Saeidi et al. 2024, arXiv:2404.14723): DPO, IPO, KTO and CPO in one harness, from a tuned model,
  * from a base model and from an instruct model, with few pairs and with many.
  *
- * The proof asks for three abilities in one dialogue that its base has not seen; an oracle's pairs are wrong one time in ten.
+ * The proof asks for three abilities in one form of dialogue that its base has seldom seen; an oracle's pairs are wrong one time in ten.
  * All that was measured is in the record, whatever the checks say.
  */
 const keys = z.strictObject({
@@ -75,14 +78,15 @@ export default recipe({
     seeds: 2,
     pilots: 1,
     goal: 'exact',
-    shrunk: 'a model of 0.2 M parameters; 200 and 1000 pairs, as in the small form of the proof.',
+    shrunk:
+      'a model of 0.2 M parameters; 200 and 1000 pairs, as in the small form of the proof; one text in ten that the base has read is a dialogue.',
     objectives: ['sft', ...methods],
     sizes: {
       full: {
         width: 64,
         layers: 3,
         texts: 24_000,
-        demonstrations: 1200,
+        demonstrations: 800,
         instructions: 6000,
         few: 200,
         many: 1000,
@@ -91,7 +95,7 @@ export default recipe({
       smoke: { width: 32, layers: 1, texts: 64, demonstrations: 16, instructions: 32, few: 8, many: 16, items: 2 },
     },
     bases: async ({ fresh, trained }, size) => {
-      const data = many(size.texts, draws(0, 'insights/running texts'), (draw) => ({ text: drawText(draw, 5) }))
+      const data = many(size.texts, draws(0, 'insights/texts and dialogues'), (draw) => ({ text: drawText(draw, 5) }))
       const spoken = many(1000, draws(0, 'insights/words'), (draw) => {
         const { prompt, right } = drawQuestion(draw)
         return prompt + right
@@ -182,7 +186,7 @@ function arm(method: Method, scenario: Scenario) {
       )
       const before = await told(model, questions)
       const align = async (count: number) => {
-        const given = { method, skipSft: true, seed, rate: Number(learningRate), beta: Number(beta), epochs: 3 }
+        const given = { method, skipSft: true, seed, rate: Number(learningRate), beta: Number(beta), epochs: 5 }
         const data = { demonstrations: [], pairs: pairs.slice(0, count) }
         return program({ ...bench, model, data, settings: { ...keys.parse({}), ...given } })
       }
