@@ -23,3 +23,7 @@ export async function expectRefusal(at: Fixture, { args, says, remedy }: Refusal
   // Only `out` and its drafts: the folder is shared by refusals that run side by side.
   expect(tree(at.folder).filter((path) => /\/(out|merged)(\/|$)|\.tmp|\.new-/.test(path))).toEqual([])
 }
+
+/** A line that trains into `out`, and one that reads the given file. */
+export const sft = (...more: string[]) => ['train', 'sft', '--model', 'model', '--out', 'out', ...more]
+export const onData = (file: string, ...more: string[]) => sft('--data', file, ...more)
