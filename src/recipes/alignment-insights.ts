@@ -104,13 +104,13 @@ export default recipe({
       const start = await fresh({ ...size, texts, vocabSize: 600, context: 64, seed: 0 })
       const once = { epochs: 1, batchSize: 32 }
       const base = await trained('sft', { model: start, data, learningRate: 3e-3, ...once })
-      // Demonstrations are no truer than the world is; an instruct model has seen many, in which the truth is nearly as common
-      // as the falsehood: it still tells the latter.
+      // Demonstrations are no truer than the world is; an instruct model has seen many, in which the truth is half as
+      // common as the falsehood: it still tells the latter.
       const tune = (count: number, truth: number) => {
         const rows = many(count, draws(0, `insights/demonstrations ${count}`), (draw) => demonstration(draw, truth))
         return trained('sft', { model: base, data: rows, learningRate: 2e-3, ...once })
       }
-      return { base, tuned: await tune(size.demonstrations, 0.25), instruct: await tune(size.instructions, 0.4) }
+      return { base, tuned: await tune(size.demonstrations, 0.25), instruct: await tune(size.instructions, 0.3) }
     },
     arms: Object.fromEntries(
       methods.flatMap((method) => scenarios.map((scenario) => [nameOf(method, scenario), arm(method, scenario)])),

@@ -30,7 +30,7 @@ import {
  * raised and that of the worse one lowered, each by itself.
  *
  * The proof starts from a base model that works sums in another notation. Pairs are worked solutions, a right one and one with a slip:
- * most of their tokens are the same, and their form is new to the model. DPO only asks for a difference between the two,
+ * most of their tokens are the same, and the model has seldom read their form. DPO only asks for a difference between the two,
  * which it gets without ever learning the form; the absolute terms cannot be met that way.
  */
 export default recipe({
@@ -54,10 +54,15 @@ export default recipe({
       smoke: { width: 32, layers: 1, pretraining: 64, pairs: 32, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
-      // Facts, and chains that are worked in another notation.
-      const data = many(pretraining, draws(0, 'asft/pretraining'), (draw) => ({
-        text: draw.chance(0.4) ? drawFacts(draw, 5) : spokenChain(drawChain(draw, 1 + draw.below(2))),
-      }))
+      // Facts, chains that are worked in another notation, and a few in the form of the answers: as little as a base model
+      // has read of dialogues.
+      const data = many(pretraining, draws(0, 'asft/texts and answers'), (draw) => {
+        if (draw.chance(0.04)) {
+          const { prompt, chosen } = drawPair(draw)
+          return { text: prompt + chosen }
+        }
+        return { text: draw.chance(0.4) ? drawFacts(draw, 5) : spokenChain(drawChain(draw, 1 + draw.below(2))) }
+      })
       const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 64, seed: 0 })
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
