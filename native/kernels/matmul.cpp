@@ -46,7 +46,7 @@ struct Part {
 void kernels::matmul(const Run& run) {
   const Product p = productOf(run);
   multiply(run, p.a, p.b, p.m, p.n, p.k, p.bf16, p.out, p.isWeight ? run.slots[1] : nullptr,
-           p.transA && !p.isWeight ? most(2, evenBlocks(p.k)) : KC);
+           p.transA && !p.isWeight ? most(2, evenBlocks(p.k, p.bf16)) : KC);
 }
 
 void matmulsTogether(const Run* runs, int count) {
@@ -60,7 +60,7 @@ void matmulsTogether(const Run* runs, int count) {
     return;
   }
   const Product& first = products[0];
-  const Panels a = packRows(run, first.a, first.m, first.k, passingFormat(first.bf16));
+  const Panels a = packRows(run, first.a, first.m, first.k, leftFormat(first.bf16));
   Panels weights[mostTogether];
   Part parts[mostTogether];
   int64_t tasks = 0;

@@ -5,6 +5,13 @@
 namespace hone {
 namespace HONE_ISA {
 
+#if defined(__AVX512F__)
+constexpr int MR = 14;  // 28 accumulators, two vectors of B, one broadcast: 31 of the 32 registers
+#else
+constexpr int MR = 6;  // 12 accumulators of 16 registers
+#endif
+constexpr int NR = 2 * W;
+
 /** Packs `count` ≤ Width of the outer index from `outer` on, for k in [k0, k0 + kc). */
 template <int Width, Format format, class Source>
 static void packPanel(const Operand& x, int64_t outer, int64_t count, int64_t k0, int64_t kc, void* panel) {
@@ -65,16 +72,72 @@ static void packAs(const Operand& x, int64_t outer, int64_t count, int64_t k0, i
   else if constexpr (Width % W == 0) packStripsAs<Width, format>(x, outer, k0, kc, panel);
 }
 
+#if defined(__AMX_BF16__)
+/** Rows of op(A) that the tile unit takes at once: two tiles. */
+constexpr int64_t tilesSide = 32;
+
+/** As packPanel, as tiles. */
+template <class Source>
+static void packTiles(const Operand& x, int64_t outer, int64_t count, int64_t k0, int64_t kc, void* panel) {
+  const auto* data = (const typename Source::T*)x.data;
+  for (int64_t k = 0; k < kc; k += bf16Steps) {
+    float* to = (float*)panel + k / 2 * tilesSide;
+    const int64_t left = kc - k;
+    if (!x.outerContiguous) {
+      for (int64_t i = 0; i < tilesSide; i++) {
+        F words = zero();
+        if (i < count) {
+          const auto* row = data + (outer + i) * x.ld + k0 + k;
+          words = pairNeighbours(Source::get(row, least(W, left)), left > W ? Source::get(row + W, least(W, left - W)) : zero());
+        }
+        store(to + i * W, words);
+      }
+      continue;
+    }
+    const auto* from = data + outer + (k0 + k) * x.ld;
+    for (int64_t i0 = 0; i0 < tilesSide; i0 += W) {
+      const int64_t present = most(0, least(W, count - i0));
+      F block[W];
+      for (int64_t j = 0; j < W; j++) {
+        const auto value = [&](int64_t step) { return step < left ? Source::get(from + step * x.ld + i0, present) : zero(); };
+        block[j] = pairUp(value(2 * j), value(2 * j + 1));
+      }
+      transpose(block);
+      for (int64_t i = 0; i < W; i++) store(to + (i0 + i) * W, block[i]);
+    }
+  }
+}
+#endif
+
 template <int Width>
-static void pack(Format format, const Operand& x, int64_t outer, int64_t count, int64_t k0, int64_t kc, void* panel) {
+static void packWide(Format format, const Operand& x, int64_t outer, int64_t count, int64_t k0, int64_t kc, void* panel) {
   if (format == Format::floats) return packAs<Width, Format::floats>(x, outer, count, k0, kc, panel);
 #if defined(__AVX512BF16__)
-  if (format == Format::pairs) return packAs<Width, Format::pairs>(x, outer, count, k0, kc, panel);
+  if (format == Format::pairs) {
+    packAs<Width, Format::pairs>(x, outer, count, k0, kc, panel);
+    const int64_t words = (kc + 1) / 2;
+    memset((float*)panel + words * Width, 0, (size_t)((panelBytes(format, kc) / 4 - words) * Width * 4));
+    return;
+  }
 #else
   if (format == Format::roundedFloats) return packAs<Width, Format::roundedFloats>(x, outer, count, k0, kc, panel);
 #endif
   if (format == Format::bf16) return packPanel<Width, Format::bf16, SourceBf16>(x, outer, count, k0, kc, panel);
   return packPanel<Width, Format::f16, SourceF16>(x, outer, count, k0, kc, panel);
+}
+
+/** Packs `count` ≤ `side` of the outer index; panels of op(A) are leftSide wide, those of op(B) NR. */
+static void pack(Format format, int64_t side, const Operand& x, int64_t outer, int64_t count, int64_t k0, int64_t kc,
+                 void* panel) {
+#if defined(__AMX_BF16__)
+  if (format == Format::tiles) {
+    if (x.dtype == F32) return packTiles<SourceF32>(x, outer, count, k0, kc, panel);
+    if (x.dtype == BF16) return packTiles<SourceBf16>(x, outer, count, k0, kc, panel);
+    return packTiles<SourceF16>(x, outer, count, k0, kc, panel);
+  }
+#endif
+  if (side == NR) packWide<NR>(format, x, outer, count, k0, kc, panel);
+  else packWide<MR>(format, x, outer, count, k0, kc, panel);
 }
 
 }  // namespace HONE_ISA

@@ -4,6 +4,8 @@
 //   floats  panel[k · Width + i]
 //   pairs   panel[(k / 2) · Width + i], two bf16 of consecutive k in one word (AVX-512 with bf16)
 //   halves  panel[k · Width + i], 16-bit floats as the weight is stored, widened by the inner loop
+//   tiles   panel[k / 32][i][k % 32], bf16 as the tile unit reads rows of op(A) (AMX); with it pairs, which are columns
+//           of op(B), end with a whole tile too
 // What is missing at the edges is filled with zeros.
 #pragma once
 #include "convert.h"
@@ -23,11 +25,19 @@ struct Operand {
   int64_t row = 0, column = 0;
 };
 
-enum class Format { floats, roundedFloats, pairs, bf16, f16 };
+enum class Format { floats, roundedFloats, pairs, bf16, f16, tiles };
+
+/** Steps of k that are packed together in bf16: pairs, or what a tile holds. */
+#if defined(__AMX_BF16__)
+constexpr int64_t bf16Steps = 32;
+#else
+constexpr int64_t bf16Steps = 2;
+#endif
 HONE_INLINE bool isHalves(Format f) { return f == Format::bf16 || f == Format::f16; }
 /** Bytes that one row or column of a panel takes for kc steps of k. */
 HONE_INLINE int64_t panelBytes(Format f, int64_t kc) {
-  return f == Format::pairs ? (kc + 1) / 2 * 4 : isHalves(f) ? kc * 2 : kc * 4;
+  if (f == Format::pairs || f == Format::tiles) return (kc + bf16Steps - 1) / bf16Steps * bf16Steps * 2;
+  return isHalves(f) ? kc * 2 : kc * 4;
 }
 
 /** Transposes a W × W block held in vectors. */

@@ -101,27 +101,28 @@ struct Strips {
   float* space = nullptr;
 
   HONE_MEMBER Strips(const Run& run, const Panels& a, const Operand& b, int64_t m, int64_t n, const Output& out)
-      : a(&a), b(b), m(m), n(n), out(out), columns(m <= inTile ? 4 * NR : NR), count(ceilDivide(n, columns)) {
-    if (m > inTile) space = run.scratch(run.threads() * panel());
+      : a(&a), b(b), m(m), n(n), out(out), columns(m <= inTile() ? 4 * NR : NR), count(ceilDivide(n, columns)) {
+    if (m > inTile()) space = run.scratch(run.threads() * panel());
   }
   HONE_MEMBER double work() const { return 2.0 * m * n * a->k; }
   HONE_MEMBER void compute(int64_t task, int worker) const {
     const int64_t j = task * columns, j1 = least(n, j + columns);
-    if (m <= inTile) {
+    if (m <= inTile()) {
       withBlocks(b.dtype, [&](auto q) {
         if (a->format == Format::floats) stripColumns<decltype(q), Format::floats>(*a, b, m, j, j1, out);
-        else stripColumns<decltype(q), passingFormat(true)>(*a, b, m, j, j1, out);
+        else stripColumns<decltype(q), rightFormat(true)>(*a, b, m, j, j1, out);
       });
       return;
     }
-    const Panels own = {(const char*)(space + worker * panel()), a->format, j1 - j, a->k};
-    packRange<NR>(own, advance(b, j), 0, 1);
+    const Panels own = rightPanels((const char*)(space + worker * panel()), right(), j1 - j, a->k);
+    packRange(own, advance(b, j), 0, 1);
     block(*a, own, 0, m, 0, j1 - j, {out.c + j, out.ld, out.alpha, out.accumulate, out.bias ? out.bias + j : nullptr});
   }
 
  private:
-  static constexpr int64_t inTile = MR < 8 ? MR : 8;
-  HONE_MEMBER int64_t panel() const { return panelsBytes<NR>(a->format, NR, a->k) / 4; }
+  HONE_MEMBER int64_t inTile() const { return a->format == Format::tiles ? 0 : MR < 8 ? MR : 8; }
+  HONE_MEMBER Format right() const { return rightFormat(a->format != Format::floats); }
+  HONE_MEMBER int64_t panel() const { return rightBytes(right(), NR, a->k) / 4; }
 };
 
 }  // namespace HONE_ISA

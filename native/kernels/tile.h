@@ -8,13 +8,6 @@
 namespace hone {
 namespace HONE_ISA {
 
-#if defined(__AVX512F__)
-constexpr int MR = 14;  // 28 accumulators, two vectors of B, one broadcast: 31 of the 32 registers
-#else
-constexpr int MR = 6;  // 12 accumulators of 16 registers
-#endif
-constexpr int NR = 2 * W;
-
 /** How one step of k is read and multiplied. A and B travel as vectors of 32-bit words. */
 struct FloatStep {
   typedef float B;

@@ -14,7 +14,10 @@ struct Head {
   int64_t rows, width, vocab;
   float softcap;
   bool bf16;
-  Format format;
+  /** Of what has x's rows, and of what has the vocabulary's. */
+  Format left, right;
+  /** Rows of x that one task multiplies with a chunk of the vocabulary: its logits stay in the second-level cache. */
+  int64_t taskRows;
 };
 
 Head headOf(const Run& run, int firstNumber) {
@@ -24,18 +27,19 @@ Head headOf(const Run& run, int firstNumber) {
   h.vocab = run.whole(firstNumber + 2);
   h.softcap = run.number(firstNumber + 3);
   h.bf16 = run.flag(firstNumber + 4);
-  h.format = passingFormat(h.bf16);
+  h.left = leftFormat(h.bf16);
+  h.right = rightFormat(h.bf16);
+  h.taskRows = 2 * leftSide(h.left);
   h.x = {run.slots[0]->data, F32, h.width, false};
   h.w = {run.slots[1]->data, run.slots[1]->dtype, h.width, false};
   return h;
 }
 
-/** Rows of x that one task multiplies with a chunk of the vocabulary: its logits stay in the second-level cache. */
-constexpr int64_t taskRows = 2 * MR;
 /** From row to row of a task's logits: rows of a power of two in length would fall on the same sets of the caches. */
 constexpr int64_t lineLength = vocabChunk + 16;
 /** Rows that are taken through the whole vocabulary together: forwards, and backwards. */
-constexpr int64_t sliceRows = 8192 / taskRows * taskRows, gradRows = 2048 / taskRows * taskRows;
+constexpr int64_t sliceRows = 8192, gradRows = 2048;
+HONE_INLINE int64_t sliceOf(const Head& h, int64_t most) { return least(h.rows, most / h.taskRows * h.taskRows); }
 /** Rows whose logits are kept between the directions, and those logits' number: 144 MB. */
 constexpr int64_t keptRows = 1120, keptLogits = 36 << 20;
 
@@ -55,13 +59,13 @@ HONE_INLINE void logitsGrad(const float* line, float* to, int64_t n, int64_t tar
 
 /** Packs one chunk of w's rows. */
 Panels packChunk(const Run& run, const Head& h, char* space, int64_t from) {
-  const Panels panels = {space, h.format, least(vocabChunk, h.vocab - from), h.width};
-  packAll<NR>(run, panels, advance(h.w, from));
+  const Panels panels = rightPanels(space, h.right, least(vocabChunk, h.vocab - from), h.width);
+  packAll(run, panels, advance(h.w, from));
   return panels;
 }
 
 /** A task's logits, one worker beside another: [taskRows, lineLength]. */
-float* workerLines(const Run& run) { return run.scratch(run.threads() * taskRows * lineLength); }
+float* workerLines(const Run& run, const Head& h) { return run.scratch(run.threads() * h.taskRows * lineLength); }
 
 /** Takes a chunk of a row's logits into its sum, and its target's where that lies in the chunk. */
 HONE_INLINE void takeIn(SumExp& sum, float& own, const float* line, int64_t n, int64_t target) {
@@ -79,37 +83,37 @@ HONE_INLINE void formLogits(const Head& h, const Panels& x, const Panels& w, int
 class Backward {
  public:
   Backward(const Run& run, const Head& h, int64_t slice, float* dx, float* dw)
-      : run_(run), h_(h), dx_(dx), dw_(dw), lines_(workerLines(run)) {
-    wSpace_ = (char*)run.scratch(panelsBytes<NR>(h.format, h.width, vocabChunk) / 4);
-    dSpace_ = (char*)run.scratch(panelsBytes<MR>(h.format, slice, vocabChunk) / 4);
+      : run_(run), h_(h), dx_(dx), dw_(dw), lines_(workerLines(run, h)) {
+    wSpace_ = (char*)run.scratch(rightBytes(h.right, h.width, vocabChunk) / 4);
+    dSpace_ = (char*)run.scratch(leftBytes(h.left, slice, vocabChunk) / 4);
     if (!dw) return;
-    dAcross_ = (char*)run.scratch(panelsBytes<MR>(h.format, vocabChunk, slice) / 4);
-    xAcross_ = (char*)run.scratch(panelsBytes<NR>(h.format, h.width, slice) / 4);
+    dAcross_ = (char*)run.scratch(leftBytes(h.left, vocabChunk, slice) / 4);
+    xAcross_ = (char*)run.scratch(rightBytes(h.right, h.width, slice) / 4);
   }
 
   void begin(int64_t row, int64_t rows, bool accumulate) {
     row_ = row;
     rows_ = rows;
     accumulate_ = accumulate;
-    xt_ = {xAcross_, h_.format, h_.width, rows, evenBlocks(rows)};
-    if (dw_) packAll<NR>(run_, xt_, {advance(h_.x, row).data, F32, h_.width, true});
+    xt_ = rightPanels(xAcross_, h_.right, h_.width, rows, evenBlocks(rows, h_.bf16));
+    if (dw_) packAll(run_, xt_, {advance(h_.x, row).data, F32, h_.width, true});
   }
 
   /** `form(i0, i1, lines)` writes the gradient of the logits of rows [i0, i1) with the chunk's n words. */
   template <class Form>
   void chunk(int64_t from, int64_t n, const Form& form) {
-    const Panels dRows = {dSpace_, h_.format, rows_, n}, wt = {wSpace_, h_.format, h_.width, n};
-    const Panels dColumns = {dAcross_, h_.format, n, rows_, evenBlocks(rows_)};
+    const Panels dRows = leftPanels(dSpace_, h_.left, rows_, n), wt = rightPanels(wSpace_, h_.right, h_.width, n);
+    const Panels dColumns = leftPanels(dAcross_, h_.left, n, rows_, evenBlocks(rows_, h_.bf16));
     const Operand words = advance(h_.w, from);
-    const Packing<NR> packing(wt, {words.data, words.dtype, h_.width, true, words.row});
-    const int64_t tasks = ceilDivide(rows_, taskRows);
+    const Packing packing(wt, {words.data, words.dtype, h_.width, true, words.row});
+    const int64_t tasks = ceilDivide(rows_, h_.taskRows);
     run_.parallel(tasks + packing.count, 20.0 * rows_ * n, [&](int64_t task, int worker) {
       if (task >= tasks) return packing.compute(task - tasks);
-      float* lines = lines_ + worker * taskRows * lineLength;
-      const int64_t i0 = task * taskRows, i1 = least(rows_, i0 + taskRows);
+      float* lines = lines_ + worker * h_.taskRows * lineLength;
+      const int64_t i0 = task * h_.taskRows, i1 = least(rows_, i0 + h_.taskRows);
       form(i0, i1, lines);
-      packRange<MR>(dRows, {lines - i0 * lineLength, F32, lineLength, false}, i0 / MR, ceilDivide(i1, MR));
-      if (dw_) packSteps<MR>(dColumns, {lines, F32, lineLength, true}, i0, i1, i0);
+      packRange(dRows, {lines - i0 * lineLength, F32, lineLength, false}, i0 / dRows.side, ceilDivide(i1, dRows.side));
+      if (dw_) packSteps(dColumns, {lines, F32, lineLength, true}, i0, i1, i0);
     });
     const Blocks dx(run_, dRows, wt, rows_, h_.width, {dx_ + row_ * h_.width, h_.width, 1, accumulate_ || from > 0, nullptr});
     const Blocks dw(run_, dColumns, xt_, dw_ ? n : 0, h_.width, {dw_ + from * h_.width, h_.width, 1, true, nullptr});
@@ -140,22 +144,22 @@ void kernels::logprobs(const Run& run) {
   const Head h = headOf(run, 0);
   const int32_t* targets = run.ints(2);
   float *y = run.floats(3), *lse = run.floats(4);
-  const int64_t slice = least(h.rows, sliceRows);
-  char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
-  char* wSpace = (char*)run.scratch(panelsBytes<NR>(h.format, vocabChunk, h.width) / 4);
-  float* lines = workerLines(run);
+  const int64_t slice = sliceOf(h, sliceRows);
+  char* xSpace = (char*)run.scratch(leftBytes(h.left, slice, h.width) / 4);
+  char* wSpace = (char*)run.scratch(rightBytes(h.right, vocabChunk, h.width) / 4);
+  float* lines = workerLines(run, h);
   SumExp* sums = (SumExp*)run.scratch(slice * 4);
   float* own = run.scratch(slice);  // the target's logit
   for (int64_t row = 0; row < h.rows; row += slice) {
     const int64_t rows = least(slice, h.rows - row);
-    const Panels x = {xSpace, h.format, rows, h.width};
-    packAll<MR>(run, x, advance(h.x, row));
+    const Panels x = leftPanels(xSpace, h.left, rows, h.width);
+    packAll(run, x, advance(h.x, row));
     for (int64_t r = 0; r < rows; r++) sums[r] = SumExp{};
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const Panels w = packChunk(run, h, wSpace, from);
-      run.parallel(ceilDivide(rows, taskRows), 2.0 * rows * w.outer * h.width, [&](int64_t task, int worker) {
-        float* z = lines + worker * taskRows * lineLength;
-        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
+      run.parallel(ceilDivide(rows, h.taskRows), 2.0 * rows * w.outer * h.width, [&](int64_t task, int worker) {
+        float* z = lines + worker * h.taskRows * lineLength;
+        const int64_t i0 = task * h.taskRows, i1 = least(rows, i0 + h.taskRows);
         formLogits(h, x, w, i0, i1, z);
         for (int64_t i = i0; i < i1; i++) takeIn(sums[i], own[i], z + (i - i0) * lineLength, w.outer, targets[row + i] - from);
       });
@@ -172,14 +176,14 @@ void kernels::logprobsGrad(const Run& run) {
   const int32_t* targets = run.ints(2);
   const float *lse = run.floats(3), *dy = run.floats(4);
   const bool accumulate = run.flag(5);
-  const int64_t slice = least(h.rows, gradRows);
-  char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
-  char* wSpace = (char*)run.scratch(panelsBytes<NR>(h.format, vocabChunk, h.width) / 4);
+  const int64_t slice = sliceOf(h, gradRows);
+  char* xSpace = (char*)run.scratch(leftBytes(h.left, slice, h.width) / 4);
+  char* wSpace = (char*)run.scratch(rightBytes(h.right, vocabChunk, h.width) / 4);
   Backward backward(run, h, slice, run.floats(5), run.floats(6));
   for (int64_t row = 0; row < h.rows; row += slice) {
     const int64_t rows = least(slice, h.rows - row);
-    const Panels x = {xSpace, h.format, rows, h.width};
-    packAll<MR>(run, x, advance(h.x, row));
+    const Panels x = leftPanels(xSpace, h.left, rows, h.width);
+    packAll(run, x, advance(h.x, row));
     backward.begin(row, rows, accumulate);
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const Panels w = packChunk(run, h, wSpace, from);
@@ -200,11 +204,11 @@ void kernels::logprobsWithGrad(const Run& run) {
   const float* dy = run.floats(3);
   float* y = run.floats(4);
   // The logits of a slice of rows are kept between the two directions: slices of like size, whatever the threads.
-  const int64_t limit = most(taskRows, least(keptRows, keptLogits / most(1, h.vocab)));
-  const int64_t slice = least(h.rows, roundUp(ceilDivide(h.rows, most(1, ceilDivide(h.rows, limit))), taskRows));
-  char* xSpace = (char*)run.scratch(panelsBytes<MR>(h.format, slice, h.width) / 4);
-  char* wSpace = (char*)run.scratch(panelsBytes<NR>(h.format, vocabChunk, h.width) / 4);
-  float* lines = workerLines(run);
+  const int64_t limit = most(h.taskRows, least(keptRows, keptLogits / most(1, h.vocab)));
+  const int64_t slice = least(h.rows, roundUp(ceilDivide(h.rows, most(1, ceilDivide(h.rows, limit))), h.taskRows));
+  char* xSpace = (char*)run.scratch(leftBytes(h.left, slice, h.width) / 4);
+  char* wSpace = (char*)run.scratch(rightBytes(h.right, vocabChunk, h.width) / 4);
+  float* lines = workerLines(run, h);
   // Chunk after chunk, each [slice, vocabChunk].
   float* kept = run.scratch(roundUp(h.vocab, vocabChunk) * slice);
   SumExp* sums = (SumExp*)run.scratch(slice * 4);
@@ -213,14 +217,14 @@ void kernels::logprobsWithGrad(const Run& run) {
   Backward backward(run, h, slice, run.floats(5), run.floats(6));
   for (int64_t row = 0; row < h.rows; row += slice) {
     const int64_t rows = least(slice, h.rows - row);
-    const Panels x = {xSpace, h.format, rows, h.width};
-    packAll<MR>(run, x, advance(h.x, row));
+    const Panels x = leftPanels(xSpace, h.left, rows, h.width);
+    packAll(run, x, advance(h.x, row));
     for (int64_t r = 0; r < rows; r++) sums[r] = SumExp{};
     for (int64_t from = 0; from < h.vocab; from += vocabChunk) {
       const Panels w = packChunk(run, h, wSpace, from);
-      run.parallel(ceilDivide(rows, taskRows), 2.0 * rows * w.outer * h.width, [&](int64_t task, int worker) {
-        float* z = lines + worker * taskRows * lineLength;
-        const int64_t i0 = task * taskRows, i1 = least(rows, i0 + taskRows);
+      run.parallel(ceilDivide(rows, h.taskRows), 2.0 * rows * w.outer * h.width, [&](int64_t task, int worker) {
+        float* z = lines + worker * h.taskRows * lineLength;
+        const int64_t i0 = task * h.taskRows, i1 = least(rows, i0 + h.taskRows);
         formLogits(h, x, w, i0, i1, z);
         for (int64_t i = i0; i < i1; i++) {
           const float* line = z + (i - i0) * lineLength;

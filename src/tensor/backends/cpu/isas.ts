@@ -1,5 +1,5 @@
 /** Instruction sets that kernels are compiled for, the best first: their names are those of the C++ side. */
-export const isas = ['avx512bf16', 'avx512', 'avx2', 'portable'] as const
+export const isas = ['amx', 'avx512bf16', 'avx512', 'avx2', 'portable'] as const
 export type Isa = (typeof isas)[number]
 
 interface Target {
@@ -17,20 +17,28 @@ const avx512bf16: Target = {
   flags: ['-mavx512bf16', ...avx512.flags],
   macros: ['__AVX512BF16__', ...avx512.macros],
 }
+/** Tiles of bf16. Linux gives them on request, else what is below is used. */
+const amx: Target = {
+  flags: ['-mamx-tile', '-mamx-bf16', ...avx512bf16.flags],
+  macros: ['__AMX_TILE__', '__AMX_BF16__', ...avx512bf16.macros],
+}
 const portable: Target = { flags: [], macros: [] }
 
 /** By architecture. */
 export const targets: Readonly<Record<string, Partial<Record<Isa, Target>>>> = {
-  x64: { avx512bf16, avx512, avx2, portable },
+  x64: { amx, avx512bf16, avx512, avx2, portable },
   arm64: { portable },
 }
 
 /**
  * The sets worth compiling, given all that the compiler defines for this processor (null where it does not say): those it can
- * run, of the two with AVX-512 the one that has more.
+ * run, of the two with AVX-512 alone the one that has more.
  */
 export function worthCompiling(arch: string, macros: ReadonlySet<string> | null): Isa[] {
   const known = targets[arch] ?? { portable }
-  const able = isas.filter((isa) => known[isa] && (!macros || known[isa].macros.every((macro) => macros.has(macro))))
+  const able = isas.filter((isa) =>
+    // Compilers that do not say may not know of tiles.
+    macros ? known[isa]?.macros.every((macro) => macros.has(macro)) : known[isa] && isa !== 'amx',
+  )
   return macros && able.includes('avx512bf16') ? able.filter((isa) => isa !== 'avx512') : able
 }
