@@ -72,7 +72,7 @@ export default recipe({
         'sft',
         [3e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({ learningRate })),
       ),
-      dpo: arm('dpo', grid([0.03, 0.1], 'beta')),
+      dpo: arm('dpo', grid([0.03, 0.1], 'beta', [1e-4, 1e-3])),
       orpo: arm('orpo', grid([0.03, 0.1], 'lambda')),
     },
     judge: ({ of }) => [
@@ -100,8 +100,9 @@ interface Size {
   items: number
 }
 
-function grid(values: readonly number[], name: 'lambda' | 'beta') {
-  return [1e-3, 2e-3].flatMap((learningRate) => values.map((value) => ({ learningRate, [name]: value })))
+/** What only compares answers, and never imitates one, is given a lower rate too. */
+function grid(values: readonly number[], name: 'lambda' | 'beta', rates: readonly number[] = [1e-3, 2e-3]) {
+  return rates.flatMap((learningRate) => values.map((value) => ({ learningRate, [name]: value })))
 }
 
 function arm(objective: 'asft' | 'sft' | 'dpo' | 'orpo', trials: readonly Settings[]) {
