@@ -17,7 +17,8 @@ constexpr int rowsTogether = 4;
 constexpr int rowsTogether = 2;
 #endif
 /** Query rows times heads that a task takes. */
-constexpr int64_t tileRows = 8 * MR;
+template <class Words>
+constexpr int64_t tileRows = (Words::tiles ? 4 : 8) * Words::side;
 
 /** acc[r] += Σ p[r, j] · values[j] for j in [from, to), in order, for R rows. */
 template <int R, int V>
@@ -121,13 +122,14 @@ void addBlock(const AttentionShape& s, const Tile& t, int64_t row, int64_t count
   for (int64_t r = 0; r < count; r++) addValues<1>(acc + r * s.padded, p + r * blockKeys, t.valueRows, s.padded, all.to, t.seen[row + r].to);
 }
 
-/** Adds the block's values, in words along its keys, to up to MR rows at a time. */
+/** Adds the block's values, in words along its keys, to a panel of rows at a time. */
 template <class Words>
 HONE_INLINE void addPanels(const AttentionShape& s, const Tile& t, int64_t first, int64_t last, int64_t rows, int64_t keys) {
-  for (int64_t r = first / MR * MR; r < last; r += MR) {
-    const int64_t count = least(MR, rows - r);
-    packPanel<MR, Words::format, SourceF32>({t.scores + r * blockKeys, F32, blockKeys, false}, 0, count, 0, keys, t.weights);
-    addProduct<Words>(s, count, wordsOf<Words>(keys), t.weights, MR, t.values, t.acc + r * s.padded);
+  constexpr int64_t side = Words::side;
+  for (int64_t r = first / side * side; r < last; r += side) {
+    const int64_t count = least(side, rows - r);
+    Words::pack({t.scores + r * blockKeys, F32, blockKeys, false}, 0, count, keys, t.weights);
+    addProduct<Words>(s, count, keys, t.weights, side, t.values, t.acc + r * s.padded);
   }
 }
 
@@ -138,11 +140,13 @@ struct Task {
 
 template <class Words>
 void attend(const Run& run, const AttentionShape& s) {
-  constexpr bool exact = Words::format == Format::floats;
+  constexpr bool exact = Words::exact;
+  constexpr int64_t side = Words::side;
   const float *q = run.floats(0), *k = run.floats(1), *v = run.floats(2);
   float *y = run.floats(3), *lse = run.floats(4);
   const int64_t segmentCount = run.whole(0);
-  const int64_t queries = most(1, tileRows / s.group), rowsMost = queries * s.group, rowsPadded = roundUp(rowsMost, MR);
+  const int64_t queries = most(1, tileRows<Words> / s.group), rowsMost = queries * s.group, rowsPadded = roundUp(rowsMost, side);
+  const int64_t line = lineOf<Words>(s);
 
   int64_t taskCount = 0;
   double work = 0;
@@ -157,7 +161,7 @@ void attend(const Run& run, const AttentionShape& s) {
     for (int64_t first = (segmentAt(s, i).count - 1) / queries * queries; first >= 0 && segmentAt(s, i).count > 0; first -= queries)
       for (int64_t g = 0; g < s.keyHeads; g++) tasks[at++] = {(int32_t)i, (int32_t)g, first};
 
-  const int64_t perWorker = roundUp(rowsMost * s.padded * 2 + rowsPadded * (s.width + blockKeys + 8) + blockKeys * (s.padded + s.width + 2 + MR), 16);
+  const int64_t perWorker = roundUp(rowsMost * s.padded * 2 + rowsPadded * (line + blockKeys + 8) + blockKeys * (s.padded + line + 2 + side), 16);
   float* space = run.scratch(perWorker * run.threads());
 
   run.parallel(taskCount, work, [&](int64_t index, int worker) {
@@ -174,10 +178,10 @@ void attend(const Run& run, const AttentionShape& s) {
     t.values = take(blockKeys * s.padded);
     t.queries = take(rowsMost * s.padded);
     t.acc = take(rowsMost * s.padded);
-    t.across = take(blockKeys * s.width);
-    t.panels = take(rowsPadded * s.width);
+    t.across = take(blockKeys * line);
+    t.panels = take(rowsPadded * line);
     t.scores = take(rowsPadded * blockKeys);
-    t.weights = take(blockKeys * MR);
+    t.weights = take(blockKeys * side);
     t.most = take(rowsPadded);
     t.sum = take(rowsPadded);
     t.base = take(rowsPadded);
@@ -188,14 +192,15 @@ void attend(const Run& run, const AttentionShape& s) {
     // Row r of the tile is query r / group of the tile, head r mod group of the key head's group.
     for (int64_t i = 0; i < count; i++)
       memcpy(t.queries + i * s.group * s.width, q + ((segment.row + task.first + i) * s.heads + task.keyHead * s.group) * s.width, (size_t)(s.group * s.width) * 4);
-    for (int64_t r = 0; r < rows; r += MR)
-      packPanel<MR, Words::format, SourceF32>({t.queries, F32, s.width, false}, r, least(MR, rows - r), 0, s.width, t.panels + r * s.width);
+    for (int64_t r = 0; r < rows; r += side)
+      Words::pack({t.queries, F32, s.width, false}, r, least(side, rows - r), s.width, t.panels + r * line);
     memset(t.acc, 0, (size_t)(rows * s.padded) * 4);
     for (int64_t r = 0; r < rows; r++) {
       t.most[r] = -__builtin_inff();
       t.sum[r] = 0;
     }
 
+    Words::begin();
     const int64_t position = segment.position + task.first;
     for (int64_t block = firstSeen(s, position) / blockKeys * blockKeys; block < position + count; block += blockKeys) {
       const int64_t keys = least(blockKeys, segment.pathLength() - block);
@@ -221,21 +226,22 @@ void attend(const Run& run, const AttentionShape& s) {
       }
       // Later rows see at least as far as earlier ones.
       const int64_t seenKeys = last > 0 ? t.seen[last - 1].to : 0;
-      for (int64_t r = first / MR * MR; r < last; r += MR)
-        scoreRows<Words>(s, t.panels + r * s.width, t.across, least(MR, rows - r), seenKeys, t.scores + r * blockKeys);
+      for (int64_t r = first / side * side; r < last; r += side)
+        scoreRows<Words>(s, t.panels + r * line, t.across, least(side, rows - r), seenKeys, t.scores + r * blockKeys);
       for (int64_t r = first; r < last; r++) scoreStep(s, t, r);
       // The factors of all rows at once: an exponential costs as much for one as for a vector.
       eachVector(last - first, [&](int64_t r, int64_t n) { put(t.rescale + first + r, exp(get(t.rescale + first + r, n)), n); });
       for (int64_t r = first; r < last; r++) weightStep(s, t, r, exact ? 0 : seenKeys);
       if (!exact) {
         // Rows of the first panel that see nothing of the block yet, or no more.
-        for (int64_t r = first / MR * MR; r < first; r++) memset(t.scores + r * blockKeys, 0, blockKeys * 4);
-        for (int64_t r = last; r < least(rows, roundUp(last, MR)); r++) memset(t.scores + r * blockKeys, 0, blockKeys * 4);
+        for (int64_t r = first / side * side; r < first; r++) memset(t.scores + r * blockKeys, 0, blockKeys * 4);
+        for (int64_t r = last; r < least(rows, roundUp(last, side)); r++) memset(t.scores + r * blockKeys, 0, blockKeys * 4);
         addPanels<Words>(s, t, first, last, rows, seenKeys);
       } else {
         for (int64_t r = first; r < last; r += rowsTogether) addBlock(s, t, r, least(rowsTogether, last - r));
       }
     }
+    Words::end();
 
     for (int64_t r = 0; r < rows; r++) {
       const int64_t row = segment.row + task.first + r / s.group, head = task.keyHead * s.group + r % s.group;

@@ -2,7 +2,7 @@
 #pragma once
 #include "declare.h"
 #include "math.h"
-#include "tile.h"
+#include "tiles.h"
 
 namespace hone {
 namespace HONE_ISA {
@@ -79,40 +79,70 @@ HONE_INLINE void prefetchRow(const AttentionShape& s, const float* from, int64_t
 }
 
 /**
- * How operands travel to the tiles: as vectors of words, each one value, or in bf16 on a processor that multiplies them
- * two neighbours along the reduced axis.
+ * How operands travel to the inner loops: as vectors of words, each one value, or in bf16 on a processor that multiplies
+ * them `each` neighbours along the reduced axis. Sums run over whole `grain`s of that axis, zeros at the end.
  */
-struct FloatWords {
-  typedef FloatStep Step;
-  static constexpr Format format = Format::floats;
-  static constexpr int64_t each = 1;
+template <class Step, Format words>
+struct ByRegisters {
+  static constexpr bool exact = words == Format::floats, tiles = false;
+  static constexpr int64_t each = words == Format::pairs ? 2 : 1, grain = each, side = MR;
+  /** Panels of `count` ≤ side rows. */
+  static HONE_MEMBER void pack(const Operand& x, int64_t outer, int64_t count, int64_t k, float* panel) {
+    packPanel<MR, words, SourceF32>(x, outer, count, 0, k, panel);
+  }
+  /** Over k values. */
+  static HONE_MEMBER void multiply(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bStep, const Target& out) {
+    anyTile<Step>(ceilDivide(k, each), a, aStep, b, bStep, out);
+  }
+  static HONE_MEMBER void begin() {}
+  static HONE_MEMBER void end() {}
+};
+
+struct FloatWords : ByRegisters<FloatStep, Format::floats> {
   static HONE_MEMBER F alongRow(const float* row, int64_t n) { return get(row, least(W, n)); }
   static HONE_MEMBER F acrossRows(F first, F) { return first; }
   static HONE_MEMBER F rounded(F v) { return v; }
 };
+
+#if defined(__AMX_BF16__)
+struct ByTiles {
+  static constexpr bool exact = false, tiles = true;
+  static constexpr int64_t each = 2, grain = bf16Steps, side = tilesSide;
+  static HONE_MEMBER void pack(const Operand& x, int64_t outer, int64_t count, int64_t k, float* panel) {
+    packTiles<SourceF32>(x, outer, count, 0, k, panel);
+  }
+  static HONE_MEMBER void multiply(int64_t k, const float* a, int64_t, const float* b, int64_t bStep, const Target& out) {
+    const int64_t steps = ceilDivide(k, grain);
+    out.add ? addTiles(steps, a, b, bStep, out.c, out.ld, out.rows) : tilesProduct(steps, a, b, bStep, out);
+  }
+  static HONE_MEMBER void begin() { useTiles(); }
+  static HONE_MEMBER void end() { leaveTiles(); }
+};
+typedef ByTiles ByBf16;
+#elif defined(__AVX512BF16__)
+typedef ByRegisters<PairStep, Format::pairs> ByBf16;
+#else
+typedef ByRegisters<FloatStep, Format::roundedFloats> ByBf16;
+#endif
+struct Bf16Words : ByBf16 {
 #if defined(__AVX512BF16__)
-struct Bf16Words {
-  typedef PairStep Step;
-  static constexpr Format format = Format::pairs;
-  static constexpr int64_t each = 2;
   static HONE_MEMBER F alongRow(const float* row, int64_t n) {
     return pairNeighbours(get(row, least(W, n)), n > W ? get(row + W, least(W, n - W)) : zero());
   }
   static HONE_MEMBER F acrossRows(F first, F second) { return pairUp(first, second); }
-  static HONE_MEMBER F rounded(F v) { return roundToBf16(v); }
-};
 #else
-struct Bf16Words {
-  typedef FloatStep Step;
-  static constexpr Format format = Format::roundedFloats;
-  static constexpr int64_t each = 1;
   static HONE_MEMBER F alongRow(const float* row, int64_t n) { return roundToBf16(get(row, least(W, n))); }
   static HONE_MEMBER F acrossRows(F first, F) { return roundToBf16(first); }
+#endif
   static HONE_MEMBER F rounded(F v) { return roundToBf16(v); }
 };
-#endif
+
+/** Words of n values, and of whole grains of them. */
 template <class Words>
-HONE_INLINE int64_t wordsOf(int64_t n) { return ceilDivide(n, Words::each); }
+HONE_INLINE int64_t wordsOf(int64_t n) { return roundUp(n, Words::grain) / Words::each; }
+/** What a row of the width takes at most, in whole grains. */
+template <class Words>
+HONE_INLINE int64_t lineOf(const AttentionShape& s) { return roundUp(s.width, Words::grain); }
 
 /** to [keys / each, padded] = one key head's rows, wherever they lie, joined along the keys; zeros at the edges. */
 template <class Words>
@@ -125,6 +155,8 @@ HONE_INLINE void keysAlong(const AttentionShape& s, const float* from, int64_t k
       store(line + e, Words::acrossRows(get(first + e, lanes), second ? get(second + e, lanes) : zero()));
     }
   }
+  const int64_t filled = ceilDivide(n, Words::each), missing = wordsOf<Words>(n) - filled;
+  if (missing > 0) memset(to + filled * s.padded, 0, (size_t)(missing * s.padded) * 4);
 }
 
 /** to [width / each, keys] = one key head's rows, wherever they lie, joined along their width: keys across the lanes. */
@@ -147,26 +179,20 @@ HONE_INLINE void keysAcross(const AttentionShape& s, const float* from, int64_t 
     for (int64_t i = 0; i < wordsOf<Words>(s.width); i++) store(to + i * blockKeys + filled, zero());
 }
 
-/** Panels [width / each, MR] of `count` rows that lie `padded` apart. */
-template <class Words>
-HONE_INLINE void rowPanel(const AttentionShape& s, const float* rows, int64_t count, float* panel) {
-  packPanel<MR, Words::format, SourceF32>({rows, F32, s.padded, false}, 0, count, 0, s.width, panel);
-}
-
-/** scores[i, j] of up to MR rows in a panel with the first `keys` of a block that lie across, rounded up to NR. */
+/** scores[i, j] of up to a panel of rows with the first `keys` of a block that lie across, rounded up to NR. */
 template <class Words>
 HONE_INLINE void scoreRows(const AttentionShape& s, const float* panel, const float* across, int64_t rows, int64_t keys,
                            float* scores) {
   for (int64_t j = 0; j < keys; j += NR)
-    anyTile<typename Words::Step>(wordsOf<Words>(s.width), panel, MR, across + j, blockKeys, {scores + j, blockKeys, rows, NR, 1, false, nullptr});
+    Words::multiply(s.width, panel, MR, across + j, blockKeys, {scores + j, blockKeys, rows, NR, 1, false, nullptr});
 }
 
-/** c[i, :] += Σ_k a[k, i] · b[k, :] for `rows` ≤ MR of i, over the padded width; k in words. */
+/** c[i, :] += Σ_k a[k, i] · b[k, :] for up to a panel of i, over the padded width; k in values. */
 template <class Words>
-HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t steps, const float* a, int64_t aStep,
-                            const float* b, float* c) {
+HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t k, const float* a, int64_t aStep, const float* b,
+                            float* c) {
   for (int64_t e = 0; e < s.padded; e += NR)
-    anyTile<typename Words::Step>(steps, a, aStep, b + e, s.padded, {c + e, s.padded, rows, NR, 1, true, nullptr});
+    Words::multiply(k, a, aStep, b + e, s.padded, {c + e, s.padded, rows, NR, 1, true, nullptr});
 }
 
 /** The scaled and capped score; `slope` gets the cap's derivative. */

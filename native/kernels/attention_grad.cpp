@@ -13,7 +13,8 @@ namespace HONE_ISA {
 namespace {
 
 /** Query rows times heads that are multiplied with a block at a time. */
-constexpr int64_t tileRows = 4 * MR;
+template <class Words>
+constexpr int64_t tileRows = (Words::tiles ? 2 : 4) * Words::side;
 
 /** Trees: segments whose paths share a key row, found by merging overlapping spans. */
 struct Trees {
@@ -65,20 +66,20 @@ Trees findTrees(const Run& run, const AttentionShape& s, int64_t segmentCount, i
 /** One worker's memory; rows are query rows times the heads of a group. Words along a row or across rows: see attention.h. */
 struct Space {
   float *q, *dy;                 // words across rows [rows / each, padded]
-  float *qPanels, *dyPanels;     // words along rows, panels [width / each, MR]
+  float *qPanels, *dyPanels;     // words along rows, in panels
   float* dq;                     // [rows, padded]
   float *lse, *delta;            // [rows]
-  float *qStage, *dyStage;       // [MR, padded]
+  float *qStage, *dyStage;       // [side, padded]
   float* keys;                   // words across keys [blockKeys / each, padded]
   float *keysAcross, *valuesAcross;
   float *dKeys, *dValues;        // [blockKeys, padded]
   float *weights, *dScores;      // [tileRows, blockKeys]
-  float *weightWords, *dWords;   // words across rows [tileRows / each, blockKeys]
-  float *dPanels;                // panels [blockKeys / each, MR] of dScores
+  float* panel;                  // of either, as it is multiplied
 };
 
+template <class Words>
 int64_t layOut(Space& at, float* base, const AttentionShape& s, int64_t rows) {
-  const int64_t start = (int64_t)(intptr_t)base, padded = roundUp(rows, MR);
+  const int64_t start = (int64_t)(intptr_t)base, padded = roundUp(rows, Words::side), line = lineOf<Words>(s);
   float* next = base;
   auto take = [&](int64_t floats) {
     float* here = next;
@@ -86,12 +87,12 @@ int64_t layOut(Space& at, float* base, const AttentionShape& s, int64_t rows) {
     return here;
   };
   for (float** to : {&at.q, &at.dy, &at.dq}) *to = take(padded * s.padded);
-  for (float** to : {&at.qPanels, &at.dyPanels}) *to = take(padded * s.width);
+  for (float** to : {&at.qPanels, &at.dyPanels}) *to = take(padded * line);
   for (float** to : {&at.lse, &at.delta}) *to = take(padded);
-  for (float** to : {&at.qStage, &at.dyStage}) *to = take(MR * s.padded);
+  for (float** to : {&at.qStage, &at.dyStage}) *to = take(Words::side * s.padded);
   for (float** to : {&at.keys, &at.dKeys, &at.dValues}) *to = take(blockKeys * s.padded);
-  for (float** to : {&at.keysAcross, &at.valuesAcross}) *to = take(blockKeys * s.width);
-  for (float** to : {&at.weights, &at.dScores, &at.weightWords, &at.dWords, &at.dPanels}) *to = take((tileRows + 1) * blockKeys);
+  for (float** to : {&at.keysAcross, &at.valuesAcross}) *to = take(blockKeys * line);
+  for (float** to : {&at.weights, &at.dScores, &at.panel}) *to = take((tileRows<Words> + 1) * blockKeys);
   return ((int64_t)(intptr_t)next - start) / 4;
 }
 
@@ -100,7 +101,7 @@ struct Buffers {
   float *dq, *dk, *dv;
 };
 
-/** Rows of one panel, `apart` from each other, as words across them: `count` ≤ MR, zeros from there on. */
+/** Rows of one panel, `apart` from each other, as words across them: `count` of them, zeros from there on. */
 template <class Words>
 HONE_INLINE void joinRows(const float* rows, int64_t count, int64_t length, int64_t apart, float* to) {
   for (int64_t r = 0; r < count; r += Words::each)
@@ -112,11 +113,12 @@ HONE_INLINE void joinRows(const float* rows, int64_t count, int64_t length, int6
 /** Gathers the segment's queries of one key head: q, dy, lse and Σ dy · y. */
 template <class Words>
 void gatherQueries(const AttentionShape& s, const Buffers& b, const Segment& segment, int64_t keyHead, const Space& m) {
-  const int64_t rows = segment.count * s.group;
-  memset(m.dq, 0, (size_t)(roundUp(rows, MR) * s.padded) * 4);
-  for (int64_t r0 = 0; r0 < rows; r0 += MR) {
-    const int64_t count = least(MR, rows - r0);
-    for (float* stage : {m.qStage, m.dyStage}) memset(stage, 0, (size_t)(MR * s.padded) * 4);
+  constexpr int64_t side = Words::side;
+  const int64_t rows = segment.count * s.group, line = lineOf<Words>(s);
+  memset(m.dq, 0, (size_t)(roundUp(rows, side) * s.padded) * 4);
+  for (int64_t r0 = 0; r0 < rows; r0 += side) {
+    const int64_t count = least(side, rows - r0);
+    for (float* stage : {m.qStage, m.dyStage}) memset(stage, 0, (size_t)(side * s.padded) * 4);
     for (int64_t i = 0; i < count; i++) {
       const int64_t r = r0 + i, at = (segment.row + r / s.group) * s.heads + keyHead * s.group + r % s.group;
       const float *dy = b.dy + at * s.width, *y = b.y + at * s.width;
@@ -126,10 +128,10 @@ void gatherQueries(const AttentionShape& s, const Buffers& b, const Segment& seg
       // dy as the products see it: where one key has all the weight, its gradient cancels to zero.
       m.delta[r] = sumOf(s.width, [&](int64_t e, int64_t n) { return Words::rounded(get(dy + e, n)) * get(y + e, n); });
     }
-    rowPanel<Words>(s, m.qStage, MR, m.qPanels + r0 * s.width);
-    rowPanel<Words>(s, m.dyStage, MR, m.dyPanels + r0 * s.width);
-    joinRows<Words>(m.qStage, MR, s.padded, s.padded, m.q + r0 / Words::each * s.padded);
-    joinRows<Words>(m.dyStage, MR, s.padded, s.padded, m.dy + r0 / Words::each * s.padded);
+    Words::pack({m.qStage, F32, s.padded, false}, 0, side, s.width, m.qPanels + r0 * line);
+    Words::pack({m.dyStage, F32, s.padded, false}, 0, side, s.width, m.dyPanels + r0 * line);
+    joinRows<Words>(m.qStage, side, s.padded, s.padded, m.q + r0 / Words::each * s.padded);
+    joinRows<Words>(m.dyStage, side, s.padded, s.padded, m.dy + r0 / Words::each * s.padded);
   }
 }
 
@@ -146,10 +148,25 @@ HONE_INLINE void gradRow(const AttentionShape& s, float* weights, float* dScores
   }
 }
 
+/** c[j, :] += Σ_r scores[r, j] · b[r, :] for the first `seen` keys of a block, of which `across` were scored. */
+template <class Words>
+HONE_INLINE void addToKeys(const AttentionShape& s, const float* scores, int64_t rows, int64_t seen, int64_t across, const float* b,
+                           float* panel, float* c) {
+  constexpr int64_t side = Words::side;
+  if (Words::each > 1 && !Words::tiles) joinRows<Words>(scores, rows, across, blockKeys, panel);
+  for (int64_t j = 0; j < seen; j += side) {
+    const int64_t n = least(side, seen - j);
+    if (Words::tiles) Words::pack({scores, F32, blockKeys, true}, j, n, rows, panel);
+    const float* a = Words::tiles ? panel : (Words::each > 1 ? panel : scores) + j;
+    addProduct<Words>(s, n, rows, a, blockKeys, b, c + j * s.padded);
+  }
+}
+
 template <class Words>
 void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segment, int64_t keyHead, const Space& m) {
   if (segment.count == 0) return;
-  const int64_t rows = segment.count * s.group;
+  constexpr int64_t side = Words::side, tileMost = tileRows<Words>;
+  const int64_t rows = segment.count * s.group, line = lineOf<Words>(s);
   gatherQueries<Words>(s, b, segment, keyHead, m);
   for (int64_t block = firstSeen(s, segment.position) / blockKeys * blockKeys; block < segment.pathLength(); block += blockKeys) {
     const int64_t keys = least(blockKeys, segment.pathLength() - block);
@@ -164,36 +181,26 @@ void segmentGrad(const AttentionShape& s, const Buffers& b, const Segment& segme
     const int64_t firstQuery = most(0, block - segment.position);
     const int64_t endQuery = s.window > 0 ? least(segment.count, block + blockKeys - 1 + s.window - segment.position) : segment.count;
     const int64_t end = endQuery * s.group;
-    for (int64_t r0 = firstQuery * s.group / MR * MR; r0 < end; r0 += tileRows) {
-      const int64_t count = least(tileRows, rows - r0);
+    for (int64_t r0 = firstQuery * s.group / side * side; r0 < end; r0 += tileMost) {
+      const int64_t count = least(tileMost, rows - r0);
       // The tile's last row sees furthest: keys behind that are left out.
       const int64_t seen = least(keys, segment.position + (r0 + count - 1) / s.group + 1 - block);
       const int64_t across = roundUp(seen, NR);
-      for (int64_t r = 0; r < count; r += MR) {
-        scoreRows<Words>(s, m.qPanels + (r0 + r) * s.width, m.keysAcross, least(MR, count - r), seen, m.weights + r * blockKeys);
-        scoreRows<Words>(s, m.dyPanels + (r0 + r) * s.width, m.valuesAcross, least(MR, count - r), seen, m.dScores + r * blockKeys);
+      for (int64_t r = 0; r < count; r += side) {
+        scoreRows<Words>(s, m.qPanels + (r0 + r) * line, m.keysAcross, least(side, count - r), seen, m.weights + r * blockKeys);
+        scoreRows<Words>(s, m.dyPanels + (r0 + r) * line, m.valuesAcross, least(side, count - r), seen, m.dScores + r * blockKeys);
       }
       for (int64_t r = 0; r < count; r++) {
         const int64_t p = segment.position + (r0 + r) / s.group;
         gradRow(s, m.weights + r * blockKeys, m.dScores + r * blockKeys, across, firstSeen(s, p) - block, p + 1 - block, m.lse[r0 + r], m.delta[r0 + r]);
       }
-      const float *weights = m.weights, *dScores = m.dScores;
-      if (Words::format != Format::floats) {
-        joinRows<Words>(m.weights, count, across, blockKeys, m.weightWords);
-        joinRows<Words>(m.dScores, count, across, blockKeys, m.dWords);
-        weights = m.weightWords;
-        dScores = m.dWords;
-      }
-      const int64_t steps = wordsOf<Words>(count), row = r0 / Words::each * s.padded;
-      for (int64_t j = 0; j < seen; j += MR) {
-        const int64_t n = least(MR, seen - j);
-        addProduct<Words>(s, n, steps, weights + j, blockKeys, m.dy + row, m.dValues + j * s.padded);
-        addProduct<Words>(s, n, steps, dScores + j, blockKeys, m.q + row, m.dKeys + j * s.padded);
-      }
-      for (int64_t r = 0; r < count; r += MR) {
-        const int64_t n = least(MR, count - r);
-        packPanel<MR, Words::format, SourceF32>({m.dScores, F32, blockKeys, false}, r, n, 0, seen, m.dPanels);
-        addProduct<Words>(s, n, wordsOf<Words>(seen), m.dPanels, MR, m.keys, m.dq + (r0 + r) * s.padded);
+      const int64_t row = r0 / Words::each * s.padded;
+      addToKeys<Words>(s, m.weights, count, seen, across, m.dy + row, m.panel, m.dValues);
+      addToKeys<Words>(s, m.dScores, count, seen, across, m.q + row, m.panel, m.dKeys);
+      for (int64_t r = 0; r < count; r += side) {
+        const int64_t n = least(side, count - r);
+        Words::pack({m.dScores, F32, blockKeys, false}, r, n, seen, m.panel);
+        addProduct<Words>(s, n, seen, m.panel, side, m.keys, m.dq + (r0 + r) * s.padded);
       }
     }
     for (int64_t j = 0; j < keys; j++) {
@@ -227,13 +234,15 @@ void attentionGradAs(const Run& run, const AttentionShape& s) {
     work += 10.0 * segment.count * segment.pathLength() * s.heads * s.width;
   }
   Space measure;
-  const int64_t perWorker = layOut(measure, nullptr, s, longest * s.group);
+  const int64_t perWorker = layOut<Words>(measure, nullptr, s, longest * s.group);
   float* space = run.scratch(perWorker * run.threads());
   run.parallel(trees.count * s.keyHeads, work, [&](int64_t task, int worker) {
     const int64_t tree = task / s.keyHeads, keyHead = task % s.keyHeads;
     Space m;
-    layOut(m, space + worker * perWorker, s, longest * s.group);
+    layOut<Words>(m, space + worker * perWorker, s, longest * s.group);
+    Words::begin();
     for (int32_t i = trees.starts[tree]; i < trees.starts[tree + 1]; i++) segmentGrad<Words>(s, b, segmentAt(s, trees.order[i]), keyHead, m);
+    Words::end();
   });
 }
 

@@ -122,7 +122,7 @@ static void stripeOfTiles(const char* a, const Panels& b, int64_t k0, int64_t i0
     for (int64_t i = i0; i < i1; i += tilesSide) {
       const Target target = {out.c + i * out.ld + j, out.ld, least(tilesSide, i1 - i), least(NR, j1 - j), out.alpha, add,
                              last && out.bias ? out.bias + j : nullptr};
-      tilesProduct(ceilDivide(kc, bf16Steps), a + (i - i0) * bytes, panelAt(b, k0, j / NR), target);
+      tilesProduct(ceilDivide(kc, bf16Steps), (const float*)(a + (i - i0) * bytes), (const float*)panelAt(b, k0, j / NR), NR, target);
     }
   leaveTiles();
 }
