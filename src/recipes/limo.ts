@@ -123,7 +123,7 @@ export default recipe({
       'a model of 0.3 M parameters, a pool of 2000, 100 selected, equal updates only; difficulty by construction.',
     objectives: ['sft'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 24_000, pool: 2000, kept: 100, updates: 150, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 48_000, pool: 2000, kept: 100, updates: 150, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, pool: 60, kept: 6, updates: 2, items: 6 },
     },
     bases: async ({ fresh, trained }, { pretraining, width, layers }) => {
@@ -172,10 +172,12 @@ interface Pooled extends Solution {
 const longest = 4
 const isHard = ({ steps }: Pooled) => steps === longest
 
-/** Facts, and chains of one or two steps in another notation: the parts, and a little of how they are put together. */
+/** Facts, and chains of any length in another notation: the parts, and how they are put together. */
 const lessons = (count: number, known: readonly Sign[]) =>
-  many(count, draws(0, 'limo/lessons'), (draw) => ({
-    text: draw.chance(0.4) ? drawFacts(draw, 5, known) : spokenChain(drawChain(draw, 1 + draw.below(2), known)),
+  many(count, draws(0, 'limo/lessons of any length'), (draw) => ({
+    text: draw.chance(0.4)
+      ? drawFacts(draw, 5, known)
+      : spokenChain(drawChain(draw, 1 + draw.below(longest + 1), known)),
   }))
 
 type Choose = (pool: readonly Pooled[], size: Size) => readonly Pooled[]
