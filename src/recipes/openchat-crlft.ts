@@ -3,8 +3,10 @@ import { corrupted, drawTask, isResult, promptOf, resultOf, spokenFact, type Tra
 import {
   answers,
   atLeast,
+  atMost,
   type Bench,
   less,
+  over,
   proof,
   recipe,
   type Settings,
@@ -29,12 +31,13 @@ export default recipe({
 
   proof: proof<Size>({
     claim:
-      'On demonstrations of which a tenth is by experts C-RLFT answers right at least 8 points more often than SFT on all and 3 points more often than SFT on the experts alone, its condition or its weights alone lying between; asked as one of the others it repeats their errors.',
+      'On demonstrations of which a tenth is by experts C-RLFT answers right at least 8 points more often than SFT on all and 3 points more often than SFT on the experts alone, its condition or its weights alone lying between; asked as one of the others it repeats their share of errors.',
     baseline: 'sft, all',
     seeds: 3,
     pilots: 1,
     goal: 'exact',
-    shrunk: 'a model of 0.3 M parameters.',
+    shrunk:
+      'a model of 0.3 M parameters. A second design, on new draws: the first asked of the errors of the others only that they be many.',
     objectives: ['openchat-crlft', 'sft'],
     sizes: {
       full: { width: 96, layers: 3, pretraining: 20_000, rows: 1000, updates: 500, items: 300 },
@@ -64,10 +67,11 @@ export default recipe({
           atLeast(`right, C-RLFT less ${name}`, less(best, exact(name)), 0),
           atLeast(`right, ${name} less SFT on all`, less(exact(name), exact('sft, all')), 0),
         ]),
-        atLeast(
-          'wrong when asked as one of the others',
-          of('c-rlft', 'asOther').map((right) => 1 - right),
-          0.3,
+        // They err in 35 % of their answers, on top of what the model does wrong by itself.
+        atMost(
+          'distance from 0.65 of right as one of the others over right as an expert',
+          over(of('c-rlft', 'asOther'), best).map((ratio) => Math.abs(ratio - 0.65)),
+          0.1,
         ),
       ]
     },
@@ -102,7 +106,7 @@ function arm({ condition, weights, expertsOnly }: Variant) {
     trials: [1e-3, 2e-3, 3e-3].map((learningRate) => ({ learningRate })),
     async run({ seed, size, bases, train }: Bench<Size>, { learningRate }: Settings) {
       const prefix = (isExpert: boolean) => (condition ? prefixes[isExpert ? 'expert' : 'other'] : '')
-      const rows = many(size.rows, draws(seed, 'openchat/rows'), (draw) => {
+      const rows = many(size.rows, draws(seed, 'openchat/rows, second'), (draw) => {
         const task = drawTask(draw, asked)
         const label = draw.chance(0.1)
         const answer = !label && draw.chance(0.35) ? corrupted(draw, task) : resultOf(task)
@@ -115,7 +119,7 @@ function arm({ condition, weights, expertsOnly }: Variant) {
       })
 
       // Drawn, not the likeliest: that a model errs as often as its data is what the classes are to prevent.
-      const tasks = many(size.items, draws(seed, 'openchat/test'), (draw) => drawTask(draw, asked))
+      const tasks = many(size.items, draws(seed, 'openchat/test, second'), (draw) => drawTask(draw, asked))
       const right = async (isExpert: boolean) => {
         const prompts = tasks.map((task) => prefix(isExpert) + promptOf(task))
         const drawn = await answers(model, prompts, { maxTokens: 16, seed })
