@@ -137,8 +137,8 @@ function manner(draw: Draw): string {
 
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [6, 14].flatMap((adaptEpochs) => [3e-5, 1e-4].map((dpoRate) => ({ adaptEpochs, dpoRate }))),
-    async run(bench: Bench<Size>, { adaptEpochs, dpoRate }: Settings) {
+    trials: [8, 10, 12, 14].map((adaptEpochs) => ({ adaptEpochs })),
+    async run(bench: Bench<Size>, { adaptEpochs }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
         many(count, draws(seed, `anita/${language}, second`), (draw) => {
@@ -163,8 +163,8 @@ function arm(changed: Partial<Keys>) {
           adaptation: instructions('italian', size.adaptation),
         },
         settings: {
-          ...keys.parse({ sftRate: 1e-3, alpha: 16 }),
-          ...{ seed, adaptEpochs: Number(adaptEpochs), dpoRate: Number(dpoRate) },
+          ...keys.parse({ sftRate: 1e-3, dpoRate: 1e-4, alpha: 16 }),
+          ...{ seed, adaptEpochs: Number(adaptEpochs) },
           ...changed,
         },
       })
