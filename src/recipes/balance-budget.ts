@@ -105,11 +105,12 @@ export default recipe({
       smoke: { width: 32, layers: 1, pretraining: 64, items: 8, scale: 0.05 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
-      // Facts, chains worked in another notation, and answers without steps.
-      const data = many(pretraining, draws(0, 'balance-budget/longer pretraining'), (draw) => {
+      // Facts, chains worked in another notation, answers without steps, and seldom one with them.
+      const data = many(pretraining, draws(0, 'balance-budget/texts and answers'), (draw) => {
         if (draw.chance(0.4)) return { text: drawFacts(draw, 8) }
         const chain = drawChain(draw, 1 + draw.below(2))
-        return { text: draw.chance(0.6) ? spokenChain(chain) : questionOf(chain) + solve(chain, 'direct') }
+        if (draw.chance(0.5)) return { text: spokenChain(chain) }
+        return { text: questionOf(chain) + solve(chain, draw.chance(0.1) ? 'steps' : 'direct') }
       })
       const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 64, seed: 0 })
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
