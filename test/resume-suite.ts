@@ -79,7 +79,7 @@ const command = (verb: string, out: string, more: string[]) => [
     '--model',
     join(folder, 'model'),
     '--data',
-    join(folder, verb === 'dpo' ? 'pairs.jsonl' : 'chats.jsonl'),
+    join(folder, verb === 'sft' ? 'chats.jsonl' : 'pairs.jsonl'),
   ],
   ...[
     '--out',
@@ -136,7 +136,7 @@ function result(out: string) {
 const largest = (files: string[]) => files.find((name) => name.endsWith('.safetensors')) ?? ''
 
 /** Kills a training at random moments, resumes it, and compares all it leaves with that of an unbroken one. */
-export function killAndResume(name: string, verb: 'sft' | 'dpo', keys: string[]): void {
+export function killAndResume(name: string, verb: 'sft' | 'dpo' | 'reward', keys: string[]): void {
   test(`${name}: killed at random moments and resumed, it ends with the same bits as unbroken`, async () => {
     const id = name.replace(/\W/g, '')
     expect(await run(command(verb, `${id}-whole`, keys))).toEqual({ code: 0, stderr: '' })
