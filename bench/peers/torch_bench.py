@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch as a contestant: a small Llama in plain PyTorch that answers every line on stdin with one measurement.
 
-  torch_bench.py train   --shape a|b|c [--compile] [--autocast] [--rank 16]
+  torch_bench.py train   --shape a|b|c [--compile] [--autocast] [--rank 16] [--steps 3]
   torch_bench.py sft     --shape b [--head full|answers] [--sorted] [--compile] [--autocast]   padded batches of GSM8K's lengths
   torch_bench.py dpo     --shape b --head full|answers [--compile] [--autocast]   two sequences a pair, cached reference log-probs
   torch_bench.py decode  --shape b --batch 16 [--dtype bf16] [--compile]
@@ -146,7 +146,6 @@ def train(a, s):
     model = Llama(s, a.rank)
     step_of, opt = (torch.compile(model) if a.compile else model), optimizer(model)
     data = torch.randint(0, s["vocab"], (s["rows"], s["seq"] + 1))
-    steps = 3 if a.shape == "a" else 1
 
     def step():
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.autocast):
@@ -155,7 +154,7 @@ def train(a, s):
         opt.step()
         opt.zero_grad(set_to_none=True)
 
-    return lambda: steps * s["rows"] * s["seq"] / timed(lambda: [step() for _ in range(steps)])
+    return lambda: a.steps * s["rows"] * s["seq"] / timed(lambda: [step() for _ in range(a.steps)])
 
 
 def sft(a, s):
@@ -293,6 +292,7 @@ p.add_argument("--dtype", default="f32")
 p.add_argument("--head", default="full")
 p.add_argument("--sorted", action="store_true")
 p.add_argument("--threads", type=int, default=2)
+p.add_argument("--steps", type=int, default=1, help="training steps of a measurement")
 a = p.parse_args()
 torch.set_num_threads(a.threads)
 torch.manual_seed(0)
