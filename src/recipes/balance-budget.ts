@@ -101,12 +101,12 @@ export default recipe({
     shrunk: 'budgets of 100, 500 and 2000, a model of 0.3 M parameters.',
     objectives: ['sft', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 96_000, items: 300, scale: 1 },
+      full: { width: 96, layers: 3, pretraining: 192_000, items: 300, scale: 1 },
       smoke: { width: 32, layers: 1, pretraining: 64, items: 8, scale: 0.05 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
       // Facts, chains worked in another notation, answers without steps, and seldom one with them.
-      const data = many(pretraining, draws(0, 'balance-budget/texts and answers'), (draw) => {
+      const data = many(pretraining, draws(0, 'balance-budget/many texts and answers'), (draw) => {
         if (draw.chance(0.4)) return { text: drawFacts(draw, 8) }
         const chain = drawChain(draw, 1 + draw.below(2))
         if (draw.chance(0.5)) return { text: spokenChain(chain) }
