@@ -123,14 +123,14 @@ export default recipe({
       'a model of 0.3 M parameters, a pool of 2000, 100 selected, equal updates only; difficulty by construction.',
     objectives: ['sft'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 128_000, pool: 2000, kept: 100, updates: 150, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 96_000, pool: 2000, kept: 100, updates: 150, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, pool: 60, kept: 6, updates: 2, items: 6 },
     },
     bases: async ({ fresh, trained }, { pretraining, width, layers }) => {
       const model = await fresh({ width, layers, texts: ['0'], vocabSize: 257, context: 128, seed: 0 })
       const pretrain = (known: readonly Sign[]) =>
         trained('sft', { model, data: lessons(pretraining, known), epochs: 1, batchSize: 32, learningRate: 3e-3 })
-      return { knows: await pretrain(signs), lacks: await pretrain(['+', '-']) }
+      return { knows: await pretrain(signs), lacks: await pretrain(['+', '*']) }
     },
     arms: {
       limo: arm('knows', 'hard'),
@@ -169,7 +169,7 @@ interface Pooled extends Solution {
   steps: number
 }
 
-const longest = 3
+const longest = 2
 const isHard = ({ steps }: Pooled) => steps === longest
 
 /** Facts, and chains of any length in another notation: the parts, and how they are put together. */
