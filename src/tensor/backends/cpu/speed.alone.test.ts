@@ -9,7 +9,8 @@ import { openCpuBackend } from './index.ts'
  * Guards the hot kernels: each takes turns with the loop that only multiplies and adds, and its share of that loop's speed
  * is held against the one recorded for the instruction set. A machine too busy to tell is neither good nor bad.
  */
-// HONE_RECORD_SPEED=1 prints the shares of this machine.
+// HONE_RECORD_SPEED=1 prints the shares of this machine. Products by tiles wait for memory, which others share: what is recorded
+// of amx in bf16 is two thirds of what a quiet minute gave.
 const recorded: Record<string, Record<string, number>> = JSON.parse(
   readFileSync(new URL('speed.json', import.meta.url), 'utf8'),
 )
