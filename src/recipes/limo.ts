@@ -1,15 +1,5 @@
 import { z } from 'zod'
-import {
-  drawChain,
-  drawFacts,
-  isRight,
-  type Manner,
-  questionOf,
-  type Sign,
-  signs,
-  solve,
-  spokenChain,
-} from '../envs/chains.ts'
+import { drawChain, drawFacts, isRight, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
 import { draws, many } from '../envs/draw.ts'
 import {
   answers,
@@ -172,13 +162,13 @@ interface Pooled extends Solution {
 const longest = 2
 const isHard = ({ steps }: Pooled) => steps === longest
 
-/** Facts, and chains of any length in another notation: the parts, and how they are put together. */
+/** Facts, and chains of any length that are worked where a mark asks for it: the parts, and how they are put together. */
 const lessons = (count: number, known: readonly Sign[]) =>
-  many(count, draws(0, 'limo/lessons of any length'), (draw) => ({
-    text: draw.chance(0.4)
-      ? drawFacts(draw, 5, known)
-      : spokenChain(drawChain(draw, 1 + draw.below(longest + 1), known)),
+  many(count, draws(0, 'limo/marked lessons'), (draw) => ({
+    text: draw.chance(0.4) ? drawFacts(draw, 5, known) : marked(drawChain(draw, 1 + draw.below(longest + 1), known)),
   }))
+
+const marked = (chain: Chain) => `w ${questionOf(chain)}${solve(chain, 'steps')}`
 
 type Choose = (pool: readonly Pooled[], size: Size) => readonly Pooled[]
 
