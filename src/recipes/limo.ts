@@ -1,5 +1,15 @@
 import { z } from 'zod'
-import { drawChain, drawFacts, isRight, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
+import {
+  type Chain,
+  drawChain,
+  drawFacts,
+  isRight,
+  type Manner,
+  questionOf,
+  type Sign,
+  signs,
+  solve,
+} from '../envs/chains.ts'
 import { draws, many } from '../envs/draw.ts'
 import {
   answers,
