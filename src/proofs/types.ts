@@ -109,6 +109,8 @@ export interface Check {
   holds: boolean
   /** The mean lies where the claim counts as refuted. */
   refuted: boolean
+  /** Without this the experiment cannot tell. */
+  premise?: boolean
 }
 
 export type Verdict = 'holds' | 'not-shown' | 'refuted'

@@ -30,6 +30,13 @@ test('a verdict is that of its worst check', () => {
   expect(verdictOf([good, weak, bad])).toBe('refuted')
 })
 
+test('where a premise fails, nothing is shown and nothing refuted', () => {
+  const bad = atLeast('gain', [0, 0], 0.1, { refutedAt: 0 })
+  const premise = (right: number) => atLeast('learnt at all', [right, right], 0.3, { premise: true })
+  expect(verdictOf([bad, premise(0.1)])).toBe('not-shown')
+  expect(verdictOf([bad, premise(0.5)])).toBe('refuted')
+})
+
 test('arms are compared seed by seed', () => {
   expect(less([3, 5], [1, 2])).toEqual([2, 3])
   expect(over([3, 5], [1, 2])).toEqual([3, 2.5])

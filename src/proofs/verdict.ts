@@ -6,6 +6,8 @@ interface Bounds {
   beyond?: number
   /** From here on the claim is refuted. */
   refutedAt?: number
+  /** Not of the claim: that the experiment can tell. Where it fails nothing is shown, and nothing refuted. */
+  premise?: boolean
 }
 
 /** The mean over seeds has to be at least `bound`, and its interval to lie above `beyond`. */
@@ -20,7 +22,7 @@ export function atMost(what: string, values: readonly number[], bound: number, b
 
 function check(what: string, values: readonly number[], wanted: Check['wanted'], bounds: Bounds): Check {
   const measured = studentInterval(values)
-  const { beyond, refutedAt } = bounds
+  const { beyond, refutedAt, premise } = bounds
   const upward = wanted.side === 'at least'
   const reaches = (value: number, bound: number) => (upward ? value >= bound : value <= bound)
   const near = (interval: Interval) => (upward ? interval.low : interval.high)
@@ -30,13 +32,15 @@ function check(what: string, values: readonly number[], wanted: Check['wanted'],
     measured,
     wanted,
     ...(beyond !== undefined && { beyond }),
+    ...(premise && { premise }),
     holds: reaches(measured.value, wanted.bound) && clear,
     refuted: refutedAt !== undefined && (upward ? measured.value <= refutedAt : measured.value >= refutedAt),
   }
 }
 
-/** Refuted by one check, held by all, or else not shown. */
+/** Refuted by one check, held by all, or else not shown; not shown either where a premise fails. */
 export function verdictOf(checks: readonly Check[]): Verdict {
+  if (checks.some(({ premise, holds }) => premise && !holds)) return 'not-shown'
   if (checks.some(({ refuted }) => refuted)) return 'refuted'
   return checks.every(({ holds }) => holds) ? 'holds' : 'not-shown'
 }

@@ -140,6 +140,8 @@ export default recipe({
       'limo, part missing': arm('lacks', 'hard'),
     },
     judge: ({ of }) => [
+      // A digit that is guessed is right one time in ten.
+      atLeast('accuracy of all: that longer chains are learnt at all', of('all', 'accuracy'), 0.3, { premise: true }),
       atLeast('accuracy, selected less random', less(of('limo', 'accuracy'), of('random', 'accuracy')), 0.05, {
         beyond: 0,
         refutedAt: 0,
