@@ -6,7 +6,6 @@ import {
   atMost,
   type Bench,
   less,
-  over,
   proof,
   recipe,
   type Settings,
@@ -70,7 +69,7 @@ export default recipe({
         // They err in 35 % of their answers, on top of what the model does wrong by itself.
         atMost(
           'distance from 0.65 of right as one of the others over right as an expert',
-          over(of('c-rlft', 'asOther'), best).map((ratio) => Math.abs(ratio - 0.65)),
+          of('c-rlft', 'asOther').map((right, i) => Math.abs(right / Math.max(best[i], 0.01) - 0.65)),
           0.1,
         ),
       ]
