@@ -77,8 +77,8 @@ function section(record: ProofRecord): string[] {
     '',
     '| what has to be so | measured | interval | wanted | |',
     '|---|---|---|---|---|',
-    ...checks.map(({ what, measured, wanted, holds, refuted }) => {
-      const mark = holds ? 'yes' : refuted ? 'refuted' : 'no'
+    ...checks.map(({ what, measured, wanted, holds, refuted, premise }) => {
+      const mark = holds ? 'yes' : premise ? 'no: nothing follows' : refuted ? 'refuted' : 'no'
       return `| ${what} | ${formatNumber(measured.value, 3)} | ${interval(measured)} | ${wanted.side} ${formatNumber(wanted.bound, 3)} | ${mark} |`
     }),
     '',
