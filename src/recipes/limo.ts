@@ -120,7 +120,7 @@ export default recipe({
     pilots: 1,
     goal: 'accuracy',
     shrunk:
-      'a model of 0.3 M parameters, a pool of 2000, 100 selected, equal updates only; difficulty by construction.',
+      'a model of 0.3 M parameters, a pool of 2000, 100 selected, equal updates only; difficulty by construction; chains of two steps to learn from and of three to answer. The premise was added after a first record, which came out as refuted though no arm had learnt longer chains.',
     objectives: ['sft'],
     sizes: {
       full: { width: 96, layers: 3, pretraining: 96_000, pool: 2000, kept: 100, updates: 150, items: 300 },
