@@ -78,52 +78,13 @@ HONE_INLINE void prefetchRow(const AttentionShape& s, const float* from, int64_t
   for (int64_t e = 0; e < s.width; e += 16) __builtin_prefetch(at + e);
 }
 
-/**
- * How operands travel to the inner loops: as vectors of words, each one value, or in bf16 on a processor that multiplies
- * them `each` neighbours along the reduced axis. Sums run over whole `grain`s of that axis, zeros at the end.
- */
-template <class Step, Format words>
-struct ByRegisters {
-  static constexpr bool exact = words == Format::floats, tiles = false;
-  static constexpr int64_t each = words == Format::pairs ? 2 : 1, grain = each, side = MR;
-  /** Panels of `count` ≤ side rows. */
-  static HONE_MEMBER void pack(const Operand& x, int64_t outer, int64_t count, int64_t k, float* panel) {
-    packPanel<MR, words, SourceF32>(x, outer, count, 0, k, panel);
-  }
-  /** Over k values. */
-  static HONE_MEMBER void multiply(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bStep, const Target& out) {
-    anyTile<Step>(ceilDivide(k, each), a, aStep, b, bStep, out);
-  }
-  static HONE_MEMBER void begin() {}
-  static HONE_MEMBER void end() {}
-};
-
+/** How a product is computed, and how keys and queries become its words. */
 struct FloatWords : ByRegisters<FloatStep, Format::floats> {
   static HONE_MEMBER F alongRow(const float* row, int64_t n) { return get(row, least(W, n)); }
   static HONE_MEMBER F acrossRows(F first, F) { return first; }
   static HONE_MEMBER F rounded(F v) { return v; }
 };
 
-#if defined(__AMX_BF16__)
-struct ByTiles {
-  static constexpr bool exact = false, tiles = true;
-  static constexpr int64_t each = 2, grain = bf16Steps, side = tilesSide;
-  static HONE_MEMBER void pack(const Operand& x, int64_t outer, int64_t count, int64_t k, float* panel) {
-    packTiles<SourceF32>(x, outer, count, 0, k, panel);
-  }
-  static HONE_MEMBER void multiply(int64_t k, const float* a, int64_t, const float* b, int64_t bStep, const Target& out) {
-    const int64_t steps = ceilDivide(k, grain);
-    out.add ? addTiles(steps, a, b, bStep, out.c, out.ld, out.rows) : tilesProduct(steps, a, b, bStep, out);
-  }
-  static HONE_MEMBER void begin() { useTiles(); }
-  static HONE_MEMBER void end() { leaveTiles(); }
-};
-typedef ByTiles ByBf16;
-#elif defined(__AVX512BF16__)
-typedef ByRegisters<PairStep, Format::pairs> ByBf16;
-#else
-typedef ByRegisters<FloatStep, Format::roundedFloats> ByBf16;
-#endif
 struct Bf16Words : ByBf16 {
 #if defined(__AVX512BF16__)
   static HONE_MEMBER F alongRow(const float* row, int64_t n) {
@@ -192,7 +153,7 @@ template <class Words>
 HONE_INLINE void addProduct(const AttentionShape& s, int64_t rows, int64_t k, const float* a, int64_t aStep, const float* b,
                             float* c) {
   for (int64_t e = 0; e < s.padded; e += NR)
-    Words::multiply(k, a, aStep, b + e, s.padded, {c + e, s.padded, rows, NR, 1, true, nullptr});
+    Words::accumulate(k, a, aStep, b + e, s.padded, c + e, s.padded, rows);
 }
 
 /** The scaled and capped score; `slope` gets the cap's derivative. */

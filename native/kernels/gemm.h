@@ -88,56 +88,38 @@ constexpr int64_t shortBlock = 64;
 
 /**
  * What a block of k adds to C: rows [i0, i1), columns [j0, j1). `a` is the first of the rows' panels, one after another,
- * of `side` rows each.
+ * whose steps of k lie `aStep` words apart.
  */
-template <class Step>
-static void stripeAs(const char* a, int64_t side, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0,
-                     int64_t j1, const Output& out) {
-  const int64_t kc = most(0, least(b.kc, b.k - k0)), steps = b.format == Format::pairs ? (kc + 1) / 2 : kc;
+template <class By>
+static void stripeBy(const char* a, int64_t aStep, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
+                     const Output& out) {
+  const int64_t kc = most(0, least(b.kc, b.k - k0)), words = roundUp(kc, By::grain) / By::each;
   const bool last = k0 + b.kc >= b.k;
   const auto at = [&](int64_t i, int64_t j) {
-    const int64_t rows = least(MR, i1 - i);
-    const Target target = {out.c + i * out.ld + j, out.ld,    rows, least(NR, j1 - j), out.alpha,
+    const Target target = {out.c + i * out.ld + j, out.ld, least(By::side, i1 - i), least(NR, j1 - j), out.alpha,
                            out.accumulate || k0 > 0, last && out.bias ? out.bias + j : nullptr};
-    anyTile<Step>(steps, (const float*)a + (i - i0) * steps, side, panelAt(b, k0, j / NR), NR, target);
+    By::multiply(kc, (const float*)a + (i - i0) * words, aStep, panelAt(b, k0, j / NR), NR, target);
   };
+  By::begin();
   if (kc <= shortBlock) {
     // Little is computed for each element of C: it is walked along its rows, as memory likes it.
-    for (int64_t i = i0; i < i1; i += MR)
+    for (int64_t i = i0; i < i1; i += By::side)
       for (int64_t j = j0; j < j1; j += NR) at(i, j);
-    return;
+  } else {
+    for (int64_t j = j0; j < j1; j += NR)
+      for (int64_t i = i0; i < i1; i += By::side) at(i, j);
   }
-  for (int64_t j = j0; j < j1; j += NR)
-    for (int64_t i = i0; i < i1; i += MR) at(i, j);
+  By::end();
 }
 
-#if defined(__AMX_BF16__)
-/** As stripeAs, by the tile unit. */
-static void stripeOfTiles(const char* a, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
-                          const Output& out) {
-  const int64_t kc = most(0, least(b.kc, b.k - k0)), bytes = panelBytes(Format::tiles, kc);
-  const bool last = k0 + b.kc >= b.k, add = out.accumulate || k0 > 0;
-  useTiles();
-  for (int64_t j = j0; j < j1; j += NR)
-    for (int64_t i = i0; i < i1; i += tilesSide) {
-      const Target target = {out.c + i * out.ld + j, out.ld, least(tilesSide, i1 - i), least(NR, j1 - j), out.alpha, add,
-                             last && out.bias ? out.bias + j : nullptr};
-      tilesProduct(ceilDivide(kc, bf16Steps), (const float*)(a + (i - i0) * bytes), (const float*)panelAt(b, k0, j / NR), NR, target);
-    }
-  leaveTiles();
-}
-#endif
-
-static void stripe(const char* a, int64_t side, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0,
+static void stripe(const char* a, int64_t aStep, const Panels& b, int64_t k0, int64_t i0, int64_t i1, int64_t j0,
                    int64_t j1, const Output& out) {
-  if (b.format == Format::bf16) return stripeAs<Bf16Step>(a, side, b, k0, i0, i1, j0, j1, out);
-  if (b.format == Format::f16) return stripeAs<F16Step>(a, side, b, k0, i0, i1, j0, j1, out);
-#if defined(__AMX_BF16__)
-  if (b.format == Format::pairs) return stripeOfTiles(a, b, k0, i0, i1, j0, j1, out);
-#elif defined(__AVX512BF16__)
-  if (b.format == Format::pairs) return stripeAs<PairStep>(a, side, b, k0, i0, i1, j0, j1, out);
-#endif
-  return stripeAs<FloatStep>(a, side, b, k0, i0, i1, j0, j1, out);
+  switch (b.format) {
+    case Format::bf16: return stripeBy<ByRegisters<Bf16Step, Format::floats>>(a, aStep, b, k0, i0, i1, j0, j1, out);
+    case Format::f16: return stripeBy<ByRegisters<F16Step, Format::floats>>(a, aStep, b, k0, i0, i1, j0, j1, out);
+    case Format::pairs: return stripeBy<ByBf16>(a, aStep, b, k0, i0, i1, j0, j1, out);
+    default: return stripeBy<ByRegisters<FloatStep, Format::floats>>(a, aStep, b, k0, i0, i1, j0, j1, out);
+  }
 }
 
 /** One block of C: rows [i0, i1) from a multiple of a's side on, columns [j0, j1) from a multiple of NR on. */

@@ -109,5 +109,31 @@ static void anyTile(int64_t steps, const float* a, int64_t aStep, const void* b,
   return tileCall<MR, 2, Step>(steps, a, aStep, b, bStep, out);
 }
 
+/**
+ * A way to compute a product from a panel of A, `side` rows, and a panel of B: here in registers. Operands travel as words
+ * of `each` neighbours along k; sums run over whole `grain`s of k, zeros at the end. `words` is A's format.
+ */
+template <class Step, Format words>
+struct ByRegisters {
+  static constexpr bool exact = words == Format::floats, tiles = false;
+  static constexpr int64_t each = words == Format::pairs ? 2 : 1, grain = each, side = MR;
+  /** Panels of `count` ≤ side rows. */
+  static HONE_MEMBER void pack(const Operand& x, int64_t outer, int64_t count, int64_t k, float* panel) {
+    packPanel<MR, words, SourceF32>(x, outer, count, 0, k, panel);
+  }
+  /** Over k values. */
+  static HONE_MEMBER void multiply(int64_t k, const float* a, int64_t aStep, const void* b, int64_t bStep, const Target& out) {
+    anyTile<Step>(ceilDivide(k, each), a, aStep, b, bStep, out);
+  }
+  /** c [rows, NR] += the product. */
+  static HONE_MEMBER void accumulate(int64_t k, const float* a, int64_t aStep, const void* b, int64_t bStep, float* c, int64_t ld,
+                                     int64_t rows) {
+    multiply(k, a, aStep, b, bStep, {c, ld, rows, NR, 1, true, nullptr});
+  }
+  /** Around a thread's products. */
+  static HONE_MEMBER void begin() {}
+  static HONE_MEMBER void end() {}
+};
+
 }  // namespace HONE_ISA
 }  // namespace hone

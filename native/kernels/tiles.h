@@ -103,6 +103,37 @@ static __attribute__((noinline)) void addTiles(int64_t steps, const float* a, co
   move(sums, 32, c, ld);
 }
 
+/** As ByRegisters, by the tile unit. A sum that is accumulated goes on in its chain. */
+struct ByTiles {
+  static constexpr bool exact = false, tiles = true;
+  static constexpr int64_t each = 2, grain = bf16Steps, side = tilesSide;
+  static HONE_MEMBER void pack(const Operand& x, int64_t outer, int64_t count, int64_t k, float* panel) {
+    packTiles<SourceF32>(x, outer, count, 0, k, panel);
+  }
+  static HONE_MEMBER void multiply(int64_t k, const float* a, int64_t, const void* b, int64_t bStep, const Target& out) {
+    tilesProduct(ceilDivide(k, grain), a, (const float*)b, bStep, out);
+  }
+  static HONE_MEMBER void accumulate(int64_t k, const float* a, int64_t, const void* b, int64_t bStep, float* c, int64_t ld,
+                                     int64_t rows) {
+    addTiles(ceilDivide(k, grain), a, (const float*)b, bStep, c, ld, rows);
+  }
+  static HONE_MEMBER void begin() { useTiles(); }
+  static HONE_MEMBER void end() { leaveTiles(); }
+};
+
 }  // namespace HONE_ISA
 }  // namespace hone
 #endif
+
+namespace hone {
+namespace HONE_ISA {
+/** How this instruction set multiplies in bf16. */
+#if defined(__AMX_BF16__)
+typedef ByTiles ByBf16;
+#elif defined(__AVX512BF16__)
+typedef ByRegisters<PairStep, Format::pairs> ByBf16;
+#else
+typedef ByRegisters<FloatStep, Format::roundedFloats> ByBf16;
+#endif
+}  // namespace HONE_ISA
+}  // namespace hone

@@ -29,9 +29,9 @@ import { readDemonstrations } from './demonstrations.ts'
  * LIMO (Ye et al. 2025, arXiv:2502.03387): full supervised tuning on a few hundred hard questions, each with the best
  * written of its right solutions. What it draws out has to be in the base model already.
  *
- * The proof has two base models of arithmetic, one of which never saw a product. From a pool of chains of one to four steps
+ * The proof has two base models of arithmetic, one of which never saw a difference. From a pool of chains of one or two steps
  * with solutions of several manners, 100 are selected, or drawn, or easy, or all are taken; all tune for as many updates
- * and are asked chains of five steps. Difficulty is known by construction: the number of steps.
+ * and are asked chains of three. Difficulty is known by construction: the number of steps.
  */
 const keys = z.strictObject({
   n: z.int().positive().default(800).describe('solutions that are kept'),
