@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { formatDuration, HoneError, platform } from '../base/index.ts'
 import { exampleRows } from '../data/index.ts'
-import { openVerbs, type Recipe, stageFolder } from '../proofs/index.ts'
+import { openVerbs, type Recipe, type RecipeForm, stageFolder } from '../proofs/index.ts'
 import { catalogue, recipeIds, recipeOf } from '../recipes/index.ts'
 import { checkOutput } from '../runs/index.ts'
 import { trainKeys } from '../train/index.ts'
+import { openGrader, rewardExample, rewardKey } from './grader.ts'
 import type { Terminal } from './terminal.ts'
 import { type Length, showEvents, trainingKeys } from './train.ts'
 import { type Outcome, type Verb, verb } from './verb.ts'
@@ -21,31 +22,34 @@ export async function runVerbs(): Promise<VerbEntry[]> {
 
 type Target = z.output<z.ZodObject<typeof trainingKeys>>
 
+const promptRows = [{ prompt: 'Say hi.' }, { prompt: 'Say bye.' }]
+
 function runVerb(recipe: Recipe, line: string): Verb {
-  const { id, reads, settings } = recipe
+  const { id, reads, settings, judged } = recipe
   const names = Object.keys(reads)
   const own = Object.keys(settings.shape).filter((key) => key === 'seed' || !(key in trainKeys)) as []
   const file = (name: string) => `${name}.jsonl`
   const given = names.length === 1 ? file(names[0]) : names.map((name) => `${name}=${file(name)}`).join(' --data ')
   return verb({
     summary: `${line}\n\nReads ${names.map((name) => `${name} (${reads[name]})`).join(', ')}`,
-    options: z.strictObject({ ...settings.shape, ...trainingKeys }),
-    main: ['model', 'data', 'out', 'resume', 'overwrite', ...own],
+    options: z.strictObject({ ...settings.shape, ...trainingKeys, ...(judged && { reward: rewardKey }) }),
+    main: ['model', 'data', 'out', ...(judged ? (['reward'] as unknown as []) : []), 'resume', 'overwrite', ...own],
     placeholders: { model: 'MODEL', data: names.length === 1 ? 'FILE' : 'NAME=FILE', out: 'DIR' },
     example: [
       ...names.flatMap((name) =>
-        exampleRows(reads[name], []).map(
-          (row, i) => `echo '${JSON.stringify(row)}' ${i === 0 ? '>' : '>>'} ${file(name)}`,
-        ),
+        rowsOf(reads[name]).map((row, i) => `echo '${JSON.stringify(row)}' ${i === 0 ? '>' : '>>'} ${file(name)}`),
       ),
-      `hone run ${id} --model tiny --data ${given} --out runs/${id}`,
+      ...(judged ? rewardExample : []),
+      `hone run ${id} --model tiny --data ${given} --out runs/${id}${judged ? ' --reward ./happy.ts' : ''}`,
     ],
     run: (options, terminal) => run(recipe, options as unknown as Target, terminal),
   })
 }
 
-async function run(recipe: Recipe, options: Target, terminal: Terminal): Promise<Outcome> {
-  const { model, data, out, resume, overwrite, ...settings } = options
+const rowsOf = (form: RecipeForm) => (form === 'prompts' ? promptRows : exampleRows(form, []))
+
+async function run(recipe: Recipe, options: Target & { reward?: string }, terminal: Terminal): Promise<Outcome> {
+  const { model, data, out, resume, overwrite, reward, ...settings } = options
   const { signal } = terminal
   await checkOutput(out, { resume, overwrite })
   const began = platform().elapsed()
@@ -55,7 +59,8 @@ async function run(recipe: Recipe, options: Target, terminal: Terminal): Promise
     ...{ signal, resume, overwrite },
     onProgress: terminal.status,
   })
-  const folder = await recipe.run({ ...verbs, model, data: named(recipe, [data].flat()), settings })
+  const grader = reward === undefined ? undefined : await openGrader(reward)
+  const folder = await recipe.run({ ...verbs, model, data: named(recipe, [data].flat()), settings, grader })
   const seconds = platform().elapsed() - began
   terminal.status('')
   terminal.print(`${recipe.id}: ${formatDuration(seconds)}`)

@@ -3,7 +3,14 @@ import { formatCount, formatDuration, formatNumber, platform } from '../base/ind
 import { exampleRows } from '../data/index.ts'
 import { type Objective, type ObjectiveId, objectives } from '../objectives/index.ts'
 import { advanceProgress, type Progress, progressLine, startProgress } from '../report/index.ts'
-import { type TrainEvent, type TrainHooks, type TrainResult, train, trainConfig } from '../train/index.ts'
+import {
+  type RoundEvent,
+  type TrainEvent,
+  type TrainHooks,
+  type TrainResult,
+  train,
+  trainConfig,
+} from '../train/index.ts'
 import type { Terminal } from './terminal.ts'
 import { type Json, type Outcome, type Verb, verb } from './verb.ts'
 import type { VerbEntry } from './verbs.ts'
@@ -44,19 +51,19 @@ function trainVerb(objective: Objective): Verb {
       ...rows.map((row, i) => `echo '${row}' ${i === 0 ? '>' : '>>'} ${file}`),
       `hone train ${id} --model tiny --data ${file} --out runs/${id}${needs.includes('teacher') ? ' --teacher tiny' : ''} epochs=5`,
     ],
-    run: (options, terminal) => run(id, options, (hooks) => train(id, options as never, hooks), terminal),
+    run: (options, terminal) => follow(id, options, (hooks) => train(id, options as never, hooks), terminal),
   })
 }
 
 const mainKeys = ['model', 'data', 'out', 'adapter', 'resume', 'overwrite', 'seed'] as const
 
 export interface Length {
-  steps: number | null
+  steps?: number | null
   epochs: number
 }
 
 /** Runs a training with its progress on stderr and its result on stdout. */
-async function run(
+export async function follow(
   kind: string,
   options: Length,
   work: (hooks: TrainHooks) => Promise<TrainResult>,
@@ -80,6 +87,14 @@ async function run(
   return { document, exitCode: interrupted ? 130 : 0 }
 }
 
+/** What a round of answers gave. */
+function roundLine({ round, prompts, samples, rows, seconds, metrics: { score, bestScore, length } }: RoundEvent) {
+  const judged =
+    score === undefined ? '' : `, score ${formatNumber(score)} (best of a prompt ${formatNumber(bestScore)})`
+  const drawn = `${samples} answers to ${prompts} prompts, ${formatNumber(length)} tokens each`
+  return `round ${round}: ${drawn}${judged}; ${rows} rows to learn from, ${formatDuration(seconds)}`
+}
+
 /** The line of progress after each event; warnings are said at once. */
 export function showEvents(kind: string, { steps, epochs }: Length, terminal: Terminal): (event: TrainEvent) => void {
   let progress: Progress | null = null
@@ -90,6 +105,7 @@ export function showEvents(kind: string, { steps, epochs }: Length, terminal: Te
       terminal.warn(`warning: ${event.message}`)
       return
     }
+    if (event.type === 'round') terminal.print(roundLine(event))
     if (event.type === 'step' && !progress) {
       begun = now - event.seconds
       const total = steps ?? Math.ceil((event.step * epochs) / event.epoch - 1e-6)

@@ -33,16 +33,18 @@ const verbs: readonly VerbEntry[] = [
 /** What stands above a group of verbs in the help. */
 export const groups: Readonly<Record<string, string>> = {
   train: 'tune a model by one of the objectives: sft, dpo, …',
+  online: 'tune a model on answers of its own, round by round: dpo, raft, star, spin, …',
   run: "apply a published system to a model and data of one's own",
   data: 'look at data, and convert it',
 }
 
 /** Groups whose verbs are loaded when a line asks for one of them. */
-export const openGroups = ['train', 'run'] as const
+export const openGroups = ['train', 'online', 'run'] as const
 
 /** The verbs, with one for each objective or recipe where the line asks for such: only then are those loaded. */
 export async function listVerbs(words: readonly string[]): Promise<readonly VerbEntry[]> {
   if (words[0] === 'train') return [...(await import('./train.ts')).trainVerbs, ...verbs]
+  if (words[0] === 'online') return [...(await import('./online.ts')).onlineVerbs, ...verbs]
   if (words[0] === 'run') return [...(await (await import('./run.ts')).runVerbs()), ...verbs]
   return verbs
 }

@@ -1,7 +1,7 @@
 import { joinPath, throwIfAborted } from '../base/index.ts'
 import { openModel } from '../engine/index.ts'
 import { exportHuggingFace } from '../export/index.ts'
-import { type TrainHooks, type TrainOptions, train } from '../train/index.ts'
+import { type OnlineOptions, online, type TrainHooks, type TrainOptions, train } from '../train/index.ts'
 import type { Models } from './models.ts'
 import type { Verbs } from './types.ts'
 
@@ -34,6 +34,14 @@ export function openVerbs({ folderOf, follow, resume, overwrite, signal, onProgr
       const out = folderOf(stage)
       const target = { ...options, out, resume, overwrite } as TrainOptions<typeof objective>
       await train(objective, target, { signal, onProgress, onEvent: follow?.(stage ?? objective, options) })
+      throwIfAborted(signal)
+      return out
+    },
+    async online(method, { stage, ...options }) {
+      throwIfAborted(signal)
+      const out = folderOf(stage)
+      const target = { ...options, out, resume, overwrite } as unknown as OnlineOptions
+      await online(method, target, { signal, onProgress, onEvent: follow?.(stage ?? method, {}) })
       throwIfAborted(signal)
       return out
     },

@@ -3,7 +3,8 @@ import type { Form } from '../batch/index.ts'
 import type { DataSource } from '../data/index.ts'
 import type { Interval } from '../evaluate/index.ts'
 import type { ObjectiveId } from '../objectives/index.ts'
-import type { TrainOptions } from '../train/index.ts'
+import type { Grader } from '../rewards/index.ts'
+import type { OnlineOptions, TrainOptions } from '../train/index.ts'
 import type { Bench } from './bench.ts'
 import type { Models } from './models.ts'
 
@@ -13,12 +14,20 @@ export type StageOptions<I extends ObjectiveId> = Omit<TrainOptions<I>, 'out' | 
   stage?: string
 }
 
+/** An online training of a program: everything but where its result goes. */
+export type OnlineStage = Omit<OnlineOptions, 'out' | 'resume' | 'overwrite'> & { stage?: string }
+
 /** The verbs of a program. Each gives back the folder of its model. */
 export interface Verbs {
   train<I extends ObjectiveId>(objective: I, options: StageOptions<I>): Promise<string>
+  /** Learns from answers of the model's own, in rounds. */
+  online(method: string, options: OnlineStage): Promise<string>
   /** A model as a folder of its own, an adapter folded into its base; `config` replaces keys of its config.json. */
   merge(options: { model: string; stage?: string; config?: Readonly<Record<string, unknown>> }): Promise<string>
 }
+
+/** The form of a data set's rows; prompts have none. */
+export type RecipeForm = Form | 'prompts'
 
 /** What a program is run on. */
 export interface Work<Reads extends string = string, Settings = Record<string, unknown>> extends Verbs {
@@ -26,13 +35,17 @@ export interface Work<Reads extends string = string, Settings = Record<string, u
   model: string
   data: Readonly<Record<Reads, DataSource>>
   settings: Settings
+  /** Who judges answers, for a recipe that is `judged`. */
+  grader?: Grader
 }
 
 /** One published system: a short program over the verbs, and the experiment that puts its claim to the proof. */
 export interface Recipe {
   id: string
   /** The data sets that it reads, by name, and the form of their rows. A single one needs no name on the command line. */
-  reads: Readonly<Record<string, Form>>
+  reads: Readonly<Record<string, RecipeForm>>
+  /** Whether somebody has to judge answers: a reward of the user's own, or a reward model. */
+  judged?: boolean
   /** Keys that a user may set, with defaults. */
   settings: z.ZodObject
   /** The stages in order; gives back the folder of the result. */
@@ -43,7 +56,8 @@ export interface Recipe {
 /** Keeps the types of data names and settings while a recipe is stored among others. */
 export function recipe<const Reads extends string, Settings>(definition: {
   id: string
-  reads: Readonly<Record<Reads, Form>>
+  reads: Readonly<Record<Reads, RecipeForm>>
+  judged?: boolean
   settings: z.ZodObject & z.ZodType<Settings>
   run(work: Work<Reads, Settings>): Promise<string>
   proof: Proof

@@ -22,6 +22,7 @@ async function stages(settings: object) {
     model: 'base',
     data: { demonstrations: 'd', pairs: 'p' },
     merge: async () => '',
+    online: async () => '',
     train: train as never,
   }
   return { asked, out: await recipe.run({ ...work, settings: recipe.settings.parse(settings) as never }) }

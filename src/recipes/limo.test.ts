@@ -48,7 +48,14 @@ test('the program selects from a file of solutions or of chats', async () => {
     return 'result'
   }
   const settings = recipe.settings.parse({ n: 1 }) as never
-  const work = { model: 'base', data: { solutions: path }, settings, merge: async () => '', train: train as never }
+  const work = {
+    model: 'base',
+    data: { solutions: path },
+    settings,
+    merge: async () => '',
+    online: async () => '',
+    train: train as never,
+  }
   writeFileSync(path, pool.map((row) => `${JSON.stringify(row)}\n`).join(''))
   expect(await recipe.run(work)).toBe('result')
   const turns = (prompt: string, completion: string) => ({

@@ -42,7 +42,9 @@ test('each round doubles the context; the reference stays the first model, and i
   const sizes = { rounds: 2, context: 256, room: 64, chunkTokens: 20, questionTokens: 8, answerTokens: 8 }
   const settings = recipe.settings.parse({ ...sizes, ropeTheta: 1e6 }) as never
   const data = { documents: [{ text }] as never }
-  expect(await recipe.run({ model: 'tiny', data, settings, merge, train: train as never })).toBe('tiny')
+  expect(
+    await recipe.run({ model: 'tiny', data, settings, merge, train: train as never, online: async () => '' }),
+  ).toBe('tiny')
   const config = (context: number) => ({ rope_theta: 1e6, max_position_embeddings: context })
   expect(asked).toEqual([
     { model: 'tiny', stage: 'context-128', config: config(128) },

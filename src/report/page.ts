@@ -1,6 +1,7 @@
 import { joinPath, platform } from '../base/index.ts'
 import { evaluationSection } from './evaluation.ts'
 import { html, trusted } from './html.ts'
+import { roundSections } from './rounds.ts'
 import { configSection, curveSections, logSection, sampleSection, tiles } from './sections.ts'
 import { type RunData, readRunData } from './series.ts'
 import { style } from './style.ts'
@@ -31,7 +32,7 @@ export async function renderReport(runFolders: readonly string[], extra: ReportE
 <body><main><header><h1>${title}</h1>
 <p class="soft">${runs.length === 1 ? '1 run' : `${runs.length} runs`}${latest && `, last begun ${latest.slice(0, 16).replace('T', ' ')} UTC`}</p>
 ${tiles(runs, extra)}</header>
-${notes}${await evaluationSection(extra)}${sampleSection(extra)}${await curveSections(runs)}${logSection(runs)}${runs.length > 0 && configSection(runs)}
+${notes}${await evaluationSection(extra)}${sampleSection(extra)}${await roundSections(runs)}${await curveSections(runs)}${logSection(runs)}${runs.length > 0 && configSection(runs)}
 <footer>Made by hone from ${runs.map((run, i) => html`${i > 0 && ', '}<code>${run.record.folder}</code>`)}</footer>
 </main></body></html>
 `

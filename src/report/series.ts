@@ -1,5 +1,6 @@
 import { type Json, type RunRecord, readRun } from '../runs/index.ts'
 import type { SampleEvent, TrainEvent, WarningEvent } from '../train/events.ts'
+import type { RoundData } from './rounds.ts'
 
 /** A figure over the updates of a run; both arrays have the same length. */
 export interface Series {
@@ -14,6 +15,8 @@ export interface RunData {
   /** `loss` and metrics of evaluations, under the same names. */
   evaluation: Map<string, Series>
   samples: SampleEvent[]
+  /** Of a model that learns from answers of its own. */
+  rounds: RoundData[]
   warnings: WarningEvent[]
   tokens: number
   /** Seconds of updates. */
@@ -21,6 +24,8 @@ export interface RunData {
 }
 
 const keptSamples = 12
+/** Answers of a round on the page: some 5 MB of a report of many rounds. */
+const keptAnswers = 2000
 
 function add(series: Map<string, Series>, name: string, step: unknown, value: unknown): void {
   if (typeof step !== 'number' || typeof value !== 'number' || !Number.isFinite(value)) return
@@ -38,6 +43,7 @@ export async function readRunData(folder: string): Promise<RunData> {
     training: new Map(),
     evaluation: new Map(),
     samples: [],
+    rounds: [],
     warnings: [],
     tokens: 0,
     seconds: 0,
@@ -46,6 +52,7 @@ export async function readRunData(folder: string): Promise<RunData> {
     for (const name of names) add(series, name, event.step, event[name])
     for (const [name, value] of Object.entries(event.metrics ?? {})) add(series, `metric: ${name}`, event.step, value)
   }
+  let answers: SampleEvent[] = []
   for await (const event of record.events() as AsyncGenerator<TrainEvent>) {
     if (event.type === 'step') {
       addAll(data.training, event as unknown as Json, ['loss', 'learningRate', 'gradNorm'])
@@ -53,7 +60,12 @@ export async function readRunData(folder: string): Promise<RunData> {
       data.tokens += event.tokens
       data.seconds += event.seconds
     } else if (event.type === 'eval') addAll(data.evaluation, event as unknown as Json, ['loss'])
-    else if (event.type === 'sample') {
+    else if (event.type === 'round') {
+      data.rounds.push({ event, samples: answers })
+      answers = []
+    } else if (event.type === 'sample' && event.round !== undefined) {
+      if (answers.length < keptAnswers) answers.push(event)
+    } else if (event.type === 'sample') {
       data.samples.push(event)
       if (data.samples.length > keptSamples) data.samples.shift()
     } else if (event.type === 'warning') data.warnings.push(event)

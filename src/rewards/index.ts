@@ -1,2 +1,10 @@
 export { type EnsembleOptions, type EnsembleRule, ensemble, ensembleRules } from './ensemble.ts'
+export {
+  type Answer,
+  type Answered,
+  type Asked,
+  functionGrader,
+  type Grader,
+  type RewardFunction,
+} from './grader.ts'
 export { type RewardScoresOptions, rewardScores, type ScoredAnswer, type ScoredAnswers } from './score.ts'

@@ -169,6 +169,8 @@ function openSession(training: Training, options: DriveOptions, progress: Progre
         isDue ||= byStep || platform().elapsed() - savedAt >= saveSeconds
       }
       if (event.type === 'eval') judge(event)
+      // What was drawn cannot be drawn again once the weights have moved on.
+      if (event.type === 'round') isDue = true
       // What is still to come of the same update is waited for: one checkpoint serves both reasons.
       if ((isBest || isDue) && !training.owed) await save()
     },

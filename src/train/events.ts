@@ -1,5 +1,5 @@
 /** What a trainer says while it runs. The CLI, the report, the recipes and the tests consume the same stream. */
-export type TrainEvent = StepEvent | EvalEvent | SampleEvent | WarningEvent
+export type TrainEvent = StepEvent | EvalEvent | SampleEvent | RoundEvent | WarningEvent
 
 export interface StepEvent {
   type: 'step'
@@ -33,6 +33,29 @@ export interface SampleEvent {
   prompt: string
   text: string
   score?: number
+  /** From 1; with the three below of an answer that was drawn to learn from. */
+  round?: number
+  /** What it was learnt as, or null where it was left out. */
+  role?: string | null
+  tokens?: number
+  finish?: 'eos' | 'stop' | 'length'
+}
+
+/** A round of answers has been drawn and judged, and what is learnt from it is ready. A checkpoint follows. */
+export interface RoundEvent {
+  type: 'round'
+  /** From 1. */
+  round: number
+  /** Updates done before it. */
+  step: number
+  prompts: number
+  samples: number
+  /** Rows that came of them. */
+  rows: number
+  /** Wall-clock seconds of drawing and judging. */
+  seconds: number
+  /** `score` and `bestScore` (means over prompts), `length` in tokens, … */
+  metrics: Record<string, number>
 }
 
 export interface WarningEvent {

@@ -1,6 +1,7 @@
 export { type TrainConfig, trainConfig, trainKeys } from './config.ts'
 export { type DriveOptions, type DriveResult, drive } from './drive.ts'
-export type { EvalEvent, SampleEvent, StepEvent, TrainEvent, Training, WarningEvent } from './events.ts'
+export type { EvalEvent, RoundEvent, SampleEvent, StepEvent, TrainEvent, Training, WarningEvent } from './events.ts'
+export * from './online/index.ts'
 export { cachedReference, liveReference } from './reference.ts'
 export type { TrainHooks, TrainResult, TrainTarget } from './run.ts'
 export { dpo, sft, type TrainOptions, train } from './train.ts'

@@ -9,21 +9,34 @@ export function liveReference(engine: Engine, options: { adapter?: boolean } = {
   return async (rows) => {
     const read = rows.map(referenceRow)
     const { logprobs } = await engine.forward(packTree(read), options)
-    return join(split(read, logprobs).map((values, i) => align(rows[i], read[i], values)))
+    return joinFloats(split(read, logprobs).map((values, i) => align(rows[i], read[i], values)))
   }
 }
 
-export interface CachedReferenceOptions {
+export interface ReadReferenceOptions {
   /** The engine at the state that is the reference. */
   engine: Engine
+  /** False reads the base model without its adapter. */
+  adapter?: boolean
+  /** Tokens computed at once. */
+  microTokens: number
+  signal?: AbortSignal
+  onProgress?: (done: number, total: number) => void
+}
+
+/** The reference's log-probs of rows, [learnt tokens] each, in the order of the rows' own tokens. */
+export async function readReference(rows: readonly RowInput[], options: ReadReferenceOptions): Promise<Float32Array[]> {
+  const read = rows.map(referenceRow)
+  const values = await compute(read, options)
+  return rows.map((row, i) => align(row, read[i], values[i]))
+}
+
+export interface CachedReferenceOptions extends Omit<ReadReferenceOptions, 'adapter'> {
   /** Every row that will be asked for, by its id. */
   rows: readonly RowInput[]
   /** Names the weights; with the rows, the precision and the instruction set it names the cached values. */
   weightsHash: string
   precision: string
-  microTokens: number
-  signal?: AbortSignal
-  onProgress?: (done: number, total: number) => void
 }
 
 /**
@@ -43,7 +56,7 @@ export async function cachedReference(options: CachedReferenceOptions): Promise<
   const store = await readStore(path)
   const missing = new Map(rows.flatMap((row, i) => (store.has(keys[i]) ? [] : [[keys[i], row]])))
   if (missing.size > 0) {
-    const values = await compute(engine, [...missing.values()], options)
+    const values = await compute([...missing.values()], options)
     for (const [i, key] of [...missing.keys()].entries()) store.set(key, values[i])
     await platform().makeFolder(folder)
     await writeStore(path, store)
@@ -58,7 +71,7 @@ export async function cachedReference(options: CachedReferenceOptions): Promise<
       if (!found) throw new HoneError('E_REFERENCE', `row ${id} has no reference log-probs`)
       return found
     })
-    return join(parts)
+    return joinFloats(parts)
   }
 }
 
@@ -72,7 +85,7 @@ function split(rows: readonly RowInput[], values: Float32Array): Float32Array[] 
   })
 }
 
-function join(parts: readonly Float32Array[]): Float32Array {
+export function joinFloats(parts: readonly Float32Array[]): Float32Array {
   const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -108,9 +121,8 @@ function align(row: RowInput, read: RowInput, values: Float32Array): Float32Arra
 
 /** The log-probs of each row, in micro-batches. */
 async function compute(
-  engine: Engine,
   rows: readonly RowInput[],
-  { microTokens, signal, onProgress }: CachedReferenceOptions,
+  { engine, adapter, microTokens, signal, onProgress }: ReadReferenceOptions,
 ): Promise<Float32Array[]> {
   const values: Float32Array[] = []
   while (values.length < rows.length) {
@@ -122,7 +134,7 @@ async function compute(
       tokens += rowTokens(rows[end++])
     }
     const micro = rows.slice(first, end)
-    const { logprobs } = await engine.forward(packTree(micro), { signal })
+    const { logprobs } = await engine.forward(packTree(micro), { adapter, signal })
     values.push(...split(micro, logprobs))
     onProgress?.(end, rows.length)
   }

@@ -1,16 +1,16 @@
 import { isAbsolute, joinPath, platform } from '../base/index.ts'
+import type { RowInput } from '../batch/index.ts'
 import type { DataSource } from '../data/index.ts'
 import { type OpenModel, openModel, requireReadout } from '../engine/index.ts'
 import { exportHuggingFace, exportPeft } from '../export/index.ts'
 import type { Objective, Params } from '../objectives/index.ts'
-import { checkOutput, createRun } from '../runs/index.ts'
+import { checkOutput, createRun, runPaths } from '../runs/index.ts'
 import { scheduleDefaults } from '../tensor/index.ts'
 import { learningRates, type TrainConfig } from './config.ts'
 import { type DriveResult, drive } from './drive.ts'
-import type { TrainEvent } from './events.ts'
+import type { TrainEvent, WarningEvent } from './events.ts'
 import type { TeacherReader } from './prepare.ts'
-import { type PreparedRows, prepareRows } from './rows.ts'
-import { createTrainer, type ReferenceReader } from './trainer.ts'
+import { createTrainer, type ReferenceReader, type TrainData } from './trainer.ts'
 
 /** What every training is called with besides its keys. */
 export interface TrainTarget {
@@ -37,14 +37,65 @@ export interface TrainResult extends DriveResult {
   run: string
 }
 
+/** The keys that say how a model learns, whatever it learns from. */
+export type LearningConfig = Pick<
+  TrainConfig,
+  | 'seed'
+  | 'precision'
+  | 'threads'
+  | 'checkpoint'
+  | 'template'
+  | 'maxLength'
+  | 'learningRate'
+  | 'schedule'
+  | 'warmup'
+  | 'optimizer'
+  | 'weightDecay'
+  | 'clip'
+  | 'momentum'
+  | 'beta1'
+  | 'beta2'
+  | 'eps'
+  | 'adapter'
+  | 'rank'
+  | 'alpha'
+  | 'dropout'
+  | 'targets'
+  | 'rsLora'
+  | 'quantize'
+  | 'saveEvery'
+  | 'saveSeconds'
+  | 'saveDtype'
+> &
+  Partial<Pick<TrainConfig, 'evalEvery' | 'patience' | 'keepBest'>>
+
+/** What is learnt from, looked through and ready. */
+export interface Lessons {
+  data: TrainData
+  totalSteps: number
+  /** Rows held out, in micro-batches. */
+  evaluation?: RowInput[][] | null
+  reference?: ReferenceReader
+  warnings: WarningEvent[]
+  close(): Promise<void>
+}
+
 export interface Plan<P extends Params> {
   target: TrainTarget
-  config: TrainConfig
+  /** What the run calls itself: an objective's id, or what is done with one. */
+  kind: string
+  config: LearningConfig
   hooks: TrainHooks
   objective: Objective<P>
   params: P
-  /** Makes the reader of reference log-probs, where the objective needs them, and what to close after. */
-  reference?: (opened: OpenModel, rows: PreparedRows) => Promise<{ read: ReferenceReader; close?: () => Promise<void> }>
+  /** What the record of the run names besides its keys. */
+  record?: Readonly<Record<string, unknown>>
+  /**
+   * Opens what is learnt from.
+   * @param maxLength longest row in tokens
+   * @param runFolder where the run's own files will be
+   */
+  lessons(opened: OpenModel, context: { maxLength: number; runFolder: string }): Promise<Lessons>
   /** Opens the model that is learnt from, where the objective has one. */
   teacher?: (opened: OpenModel) => Promise<{ read: TeacherReader; close: () => Promise<void> }>
 }
@@ -55,18 +106,14 @@ export interface Plan<P extends Params> {
  */
 export async function runTraining<P extends Params>(plan: Plan<P>): Promise<TrainResult> {
   const { target, config, hooks, objective, params } = plan
-  const { signal, onProgress } = hooks
   await checkOutput(target.out, target)
   await using closers = new AsyncDisposableStack()
   const opened = closers.use(await openModel(target.model, openOptions(plan)))
-  const { model, engine, tokenizer } = opened
+  const { model, engine } = opened
   requireReadout(engine.readouts, objective)
   const maxLength = config.maxLength ?? model.config.contextLength
-  const context = { tokenizer, template: opened.template, vocabSize: model.config.vocabSize, maxLength }
-  const rows = await prepareRows({ data: target.data, config, objective, context, signal, onProgress })
-  closers.defer(rows.close)
-  const reference = await plan.reference?.(opened, rows)
-  if (reference?.close) closers.defer(reference.close)
+  const lessons = await plan.lessons(opened, { maxLength, runFolder: runPaths(target.out).folder })
+  closers.defer(lessons.close)
   const teacher = await plan.teacher?.(opened)
   if (teacher) closers.defer(teacher.close)
 
@@ -74,8 +121,15 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
   const learningRate = config.learningRate ?? rates[config.adapter ?? 'full']
   const run = closers.use(
     await createRun<TrainEvent>(target.out, {
-      kind: objective.id,
-      config: { ...describeTarget(target), ...config, learningRate, maxLength, parameters: learningSize(opened) },
+      kind: plan.kind,
+      config: {
+        ...describeTarget(target),
+        ...plan.record,
+        ...config,
+        learningRate,
+        maxLength,
+        parameters: learningSize(opened),
+      },
       environment: { ...engine.hardware, node: platform().name, arch: platform().arch },
       resume: target.resume,
       overwrite: target.overwrite,
@@ -85,18 +139,18 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
     engine,
     objective,
     params,
-    data: rows.train,
-    totalSteps: rows.totalSteps,
+    data: lessons.data,
+    totalSteps: lessons.totalSteps,
     learningRate,
     schedule: { ...scheduleDefaults, kind: config.schedule, warmup: config.warmup },
     seed: config.seed,
     dropout: config.adapter !== null && config.dropout > 0,
-    reference: reference?.read,
+    reference: lessons.reference,
     teacher: teacher?.read,
-    evaluation: rows.evaluation
-      ? { micros: rows.evaluation, every: config.evalEvery, reference: reference?.read }
+    evaluation: lessons.evaluation
+      ? { micros: lessons.evaluation, every: config.evalEvery ?? null, reference: lessons.reference }
       : undefined,
-    warnings: rows.warnings,
+    warnings: lessons.warnings,
     finish: (folder) => writeResult(opened, folder, plan),
   })
   closers.defer(() => training.close())
@@ -106,7 +160,7 @@ export async function runTraining<P extends Params>(plan: Plan<P>): Promise<Trai
     saveSeconds: config.saveSeconds,
     patience: config.patience,
     result: config.keepBest ? 'best' : 'last',
-    signal,
+    signal: hooks.signal,
     onEvent: hooks.onEvent,
   })
   return { ...result, run: run.folder }

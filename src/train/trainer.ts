@@ -10,6 +10,14 @@ import { openPacker, type TeacherReader } from './prepare.ts'
 export interface TrainData {
   /** The rows of update `index` (from 0), in micro-batches, and how many epochs are done after it. */
   update(index: number): Promise<{ micros: RowInput[][]; epoch: number }>
+  /**
+   * For data that the model itself makes: what has to happen before update `index`, as the events that tell of it; none
+   * where the rows are there.
+   */
+  prepare?(index: number, options: { signal?: AbortSignal }): Promise<TrainEvent[]>
+  /** Writes the rows that cannot be made again into the folder of a checkpoint, and reads them. */
+  save?(folder: string): Promise<void>
+  load?(folder: string): Promise<void>
 }
 
 /** Gives the reference model's log-probs of a micro-batch's targets. */
@@ -48,6 +56,8 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
   const pack = openPacker(options)
   let step = 0
   let owed = false
+  /** Events that tell of what is done already: a checkpoint waits until they are told. */
+  let untold: TrainEvent[] = []
   let state = objective.state
 
   async function update(signal?: AbortSignal): Promise<StepEvent> {
@@ -105,7 +115,7 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
       return step
     },
     get owed() {
-      return owed
+      return owed || untold.length > 0
     },
     async *run({ signal } = {}): AsyncGenerator<TrainEvent> {
       if (step === 0) yield* options.warnings ?? []
@@ -118,6 +128,9 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
         }
         if (step >= totalSteps) return
         throwIfAborted(signal)
+        untold = (await data.prepare?.(step, { signal })) ?? []
+        for (let event = untold.shift(); event; event = untold.shift()) yield event
+        throwIfAborted(signal)
         const event = await update(signal)
         owed = evaluationDue()
         yield event
@@ -125,6 +138,7 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
     },
     async save(folder) {
       await engine.save(folder)
+      await data.save?.(folder)
       await platform().writeAtomic(joinPath(folder, 'trainer.json'), JSON.stringify({ step, owed, state }))
     },
     async load(folder) {
@@ -137,6 +151,7 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
       if (!Number.isInteger(saved.step))
         throw new HoneError('E_CHECKPOINT', `${path} does not say which update it follows`)
       await engine.load(folder)
+      await data.load?.(folder)
       step = saved.step as number
       owed = saved.owed === true
       state = saved.state ?? objective.state

@@ -1,0 +1,43 @@
+import { exampleRows } from '../data/index.ts'
+import { objectives } from '../objectives/index.ts'
+import { type OnlineMethod, type OnlineOptions, online, onlineConfig, onlineMethods } from '../train/index.ts'
+import { openGrader, rewardExample, rewardKey } from './grader.ts'
+import { follow, trainingKeys } from './train.ts'
+import { type Verb, verb } from './verb.ts'
+import type { VerbEntry } from './verbs.ts'
+
+/** `hone online <id>` for every way to learn from answers of the model's own. */
+export const onlineVerbs: readonly VerbEntry[] = Object.values(onlineMethods).map((method) => ({
+  name: `online ${method.id}`,
+  summary: method.summary,
+  load: async () => onlineVerb(method),
+}))
+
+const mainKeys = ['model', 'data', 'out', 'rounds', 'n', 'maxTokens', 'temperature'] as const
+
+function onlineVerb(method: OnlineMethod): Verb {
+  const { id, summary, source, reads, judged, objective } = method
+  const rows = reads === 'prompts' ? [{ prompt: 'Say hi.' }, { prompt: 'Say bye.' }] : exampleRows('demonstrations', [])
+  const own = ['resume', 'overwrite', 'seed', ...Object.keys(objectives[objective].params)]
+  return verb({
+    summary: `${summary} Reads ${reads}. (${source})`,
+    options: onlineConfig(method).extend({ ...trainingKeys, ...(judged && { reward: rewardKey }) }),
+    main: [...mainKeys.slice(0, 3), ...(judged ? ['reward'] : []), ...mainKeys.slice(3), ...own] as never,
+    placeholders: { model: 'MODEL', data: 'FILE', out: 'DIR', ...(judged && { reward: 'FILE' }) },
+    example: [
+      ...rows.map((row, i) => `echo '${JSON.stringify(row)}' ${i === 0 ? '>' : '>>'} ${reads}.jsonl`),
+      ...(judged ? rewardExample : []),
+      `hone online ${id} --model tiny --data ${reads}.jsonl --out runs/${id}${judged ? ' --reward ./happy.ts' : ''} maxTokens=16`,
+    ],
+    async run(options, terminal) {
+      const { reward, ...keys } = options as unknown as OnlineOptions & { reward?: string; rounds: number }
+      const grader = reward === undefined ? undefined : await openGrader(reward)
+      return follow(
+        `online ${id}`,
+        { epochs: keys.rounds },
+        (hooks) => online(id, { ...keys, grader }, hooks),
+        terminal,
+      )
+    },
+  })
+}

@@ -1,0 +1,147 @@
+import { HoneError, joinPath, platform, random } from '../../base/index.ts'
+import { type RowInput, rowTokens } from '../../batch/index.ts'
+import { microBatches, planBatches } from '../../data/index.ts'
+import { joinFloats, type ReadReferenceOptions, readReference } from '../reference.ts'
+import type { ReferenceReader, TrainData } from '../trainer.ts'
+import type { RoundPrompt } from './prompts.ts'
+import { drawRound, type NewRow, type RoundOptions } from './round.ts'
+
+export interface OnlineDataOptions extends RoundOptions {
+  prompts: readonly RoundPrompt[]
+  /** The model that keeps the reference's share, where the objective needs one and has it. */
+  anchor: Anchor | null
+  /** Whether the objective compares with a reference. */
+  compares: boolean
+  /** Holds the state of the start, for methods that restart. */
+  startFolder: string
+}
+
+/** Gives the log-probs of the fixed part of the reference. */
+export type Anchor = Pick<ReadReferenceOptions, 'engine' | 'adapter'>
+
+/** What a round is learnt from; kept in the checkpoint, since the model that drew it is gone after its first update. */
+interface Round {
+  round: number
+  /** Rows of this round, after those that are carried on from earlier ones. */
+  rows: RowInput[]
+  /** How many rows each of the rounds in `rows` has, the oldest first. */
+  sizes: number[]
+  /** [rows] log-probs of the reference, where the objective compares with one. */
+  reference: Float32Array[] | null
+}
+
+/**
+ * Rows that the model itself makes, round by round: before the first update of a round it answers prompts, the answers are
+ * judged, and what follows from that is learnt in a fixed number of updates.
+ */
+export function onlineData(options: OnlineDataOptions) {
+  const { engine, config, prompts } = options
+  const { rounds, batchSize, seed, carry } = config
+  const promptsPerRound = Math.min(config.promptsPerRound ?? prompts.length, prompts.length)
+  const stepsPerRound = config.stepsPerRound ?? Math.max(1, Math.ceil((promptsPerRound * config.epochs) / batchSize))
+  const asked = planBatches((epoch) => shuffle(prompts.length, 'online/prompts', epoch), {
+    batchSize: promptsPerRound,
+    steps: rounds,
+  })
+  let current: Round | null = null
+
+  function shuffle(n: number, stream: string, epoch: number, lane = 0) {
+    const places = random(seed, stream).permutation(n, epoch, lane)
+    return { length: n, at: (i: number) => places[i] }
+  }
+
+  /** The numbers go on over rounds, so that no two rows of a run share the draws of their dropout. */
+  function numbered(rows: readonly NewRow[], before: Round | null): RowInput[] {
+    const first = (before?.rows.at(-1)?.id ?? -1) + 1
+    return rows.map((row, i) => ({ id: first + i, ...row }))
+  }
+
+  async function begin(round: number, step: number, signal?: AbortSignal) {
+    const told = { ...options, signal }
+    const chosen = asked.rows(round).map((place) => prompts[place])
+    const { rows, events } = await drawRound(round, step, chosen, told)
+    if (options.method.restarts) await restart(round)
+    const sizes = [...(current?.sizes ?? []), rows.length].slice(-1 - carry)
+    const kept = sizes.slice(0, -1).reduce((sum, size) => sum + size, 0)
+    const carried = current && kept > 0 ? current.rows.slice(-kept) : []
+    const all = [...carried, ...numbered(rows, current)]
+    const reference = options.compares ? await compareWith(all, signal) : null
+    current = { round, rows: all, sizes, reference }
+    return events
+  }
+
+  async function restart(round: number): Promise<void> {
+    if (round > 0) return engine.load(options.startFolder)
+    await platform().remove(options.startFolder)
+    await platform().makeFolder(options.startFolder)
+    await engine.save(options.startFolder)
+  }
+
+  /** Log-probs of the rows: the anchor's by its share, the rest of the model as it stands. */
+  async function compareWith(rows: readonly RowInput[], signal?: AbortSignal): Promise<Float32Array[]> {
+    const share = config.referenceShare
+    const { microTokens } = config
+    const { anchor } = options
+    const fixed = anchor && share > 0 ? await readReference(rows, { ...anchor, microTokens, signal }) : null
+    const moving = fixed && share === 1 ? null : await readReference(rows, { engine, microTokens, signal })
+    if (!fixed || !moving) return (fixed ?? moving) as Float32Array[]
+    return fixed.map((values, i) => values.map((value, k) => share * value + (1 - share) * moving[i][k]))
+  }
+
+  const here = (): Round => {
+    if (!current) throw new HoneError('E_ROUND', 'an update is asked for before its round was drawn')
+    return current
+  }
+
+  const data: TrainData = {
+    async update(index) {
+      const { round, rows } = here()
+      const plan = planBatches((epoch) => shuffle(rows.length, 'online/rows', epoch, round), {
+        batchSize,
+        steps: stepsPerRound,
+      })
+      const batch = plan.rows(index - round * stepsPerRound).map((place) => rows[place])
+      const micros = microBatches(batch.map(rowTokens), config.microTokens)
+      return { micros: micros.map((places) => places.map((place) => batch[place])), epoch: (index + 1) / stepsPerRound }
+    },
+    async prepare(index, { signal }) {
+      const round = Math.floor(index / stepsPerRound)
+      return current?.round === round ? [] : begin(round, index, signal)
+    },
+    async save(folder) {
+      if (current) await platform().writeAtomic(joinPath(folder, 'round.json'), JSON.stringify(writable(current)))
+    },
+    async load(folder) {
+      const path = joinPath(folder, 'round.json')
+      current = (await platform().stat(path)) ? readable(JSON.parse(await platform().readText(path)) as Written) : null
+    },
+  }
+
+  const reference: ReferenceReader = async (rows) => {
+    const { rows: all, reference: values } = here()
+    const first = all[0].id
+    return joinFloats(rows.map(({ id }) => values?.[id - first] ?? new Float32Array()))
+  }
+
+  return { data, reference, totalSteps: rounds * stepsPerRound, promptsPerRound, stepsPerRound }
+}
+
+type Written = Omit<Round, 'reference'> & { reference: number[][] | null }
+
+/** Floats of 32 bits survive JSON: every one of them is a number that JavaScript writes and reads exactly. */
+function writable({ reference, rows, ...rest }: Round): Written {
+  const plain = rows.map(({ segments, ...row }) => ({
+    ...row,
+    segments: segments.map(({ tokens, loss, ...segment }) => ({
+      ...segment,
+      tokens: Array.from(tokens),
+      ...(loss && { loss: Array.from(loss) }),
+    })),
+  }))
+  return { ...rest, rows: plain, reference: reference?.map((values) => Array.from(values)) ?? null }
+}
+
+const readable = ({ reference, ...rest }: Written): Round => ({
+  ...rest,
+  reference: reference?.map((values) => Float32Array.from(values)) ?? null,
+})

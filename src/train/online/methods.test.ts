@@ -1,0 +1,70 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { random } from '../../base/index.ts'
+import { onlineConfig } from './config.ts'
+import { choosePair, onlineMethods } from './methods.ts'
+import type { Judged, LearnKeys } from './types.ts'
+
+const chance = (place: number) => random(1, 'test').unit(place)
+const keys: LearnKeys = { pairing: 'best-worst', threshold: 0.5 }
+
+const judged = (scores: readonly number[]): Judged => ({
+  prompt: '',
+  row: null,
+  index: 0,
+  scores,
+  demonstration: [1],
+  answers: scores.map((_, i) => ({ tokens: [i], text: String(i), finish: 'eos' as const })),
+})
+
+describe('a pair', () => {
+  test('is the best and the worst, and none where all are equal', () => {
+    expect(choosePair({ scores: [0.1, 0.9, 0.4] }, keys, chance)).toEqual([1, 0])
+    expect(choosePair({ scores: [2, 2, 2] }, keys, chance)).toBeNull()
+    expect(choosePair({ scores: [2] }, keys, chance)).toBeNull()
+  })
+
+  test.each(['best-worst', 'best-random', 'random'] as const)('%s: the first is the better one', (pairing) => {
+    const scores = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 1, maxLength: 8 })
+    const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+    fc.assert(
+      fc.property(scores, draw, draw, (scores, a, b) => {
+        const pair = choosePair({ scores }, { pairing }, (place) => (place === 0 ? a : b))
+        if (pair) expect(scores[pair[0]]).toBeGreaterThan(scores[pair[1]])
+        else if (pairing === 'best-worst') expect(new Set(scores).size).toBe(1)
+        if (pair && pairing !== 'random') expect(scores[pair[0]]).toBe(Math.max(...scores))
+      }),
+    )
+  })
+})
+
+describe('what is learnt', () => {
+  const learnt = (id: string, scores: readonly number[]) =>
+    onlineMethods[id].learn(judged(scores), keys, chance).map(({ sequences }) => sequences)
+
+  test('raft: the best one; star: all that are good enough; spin: the demonstration before each of its own', () => {
+    expect(learnt('raft', [0.2, 0.7, 0.6])).toEqual([[1]])
+    expect(learnt('star', [0.2, 0.7, 0.6])).toEqual([[1], [2]])
+    expect(learnt('star', [0.2, 0.1, 0.4])).toEqual([])
+    expect(learnt('spin', [0, 0])).toEqual([
+      ['demonstration', 0],
+      ['demonstration', 1],
+    ])
+  })
+
+  test('rankings: all answers, the best first, with their scores', () => {
+    const [lesson] = onlineMethods['plackett-luce'].learn(judged([0.2, 0.7, 0.6]), keys, chance)
+    expect(lesson).toEqual({ sequences: [1, 2, 0], values: { score: [0.7, 0.6, 0.2] } })
+    expect(learnt('plackett-luce', [1, 1])).toEqual([])
+  })
+})
+
+test('every method has keys with defaults, its own among them', () => {
+  for (const method of Object.values(onlineMethods)) {
+    const config = onlineConfig(method).parse({}) as Record<string, unknown>
+    expect(config, method.id).toMatchObject({ rounds: 3, ...method.defaults })
+  }
+  expect(Object.keys(onlineMethods)).toEqual(
+    expect.arrayContaining(['dpo', 'ipo', 'simpo', 'raft', 'star', 'spin', 'inpo']),
+  )
+})

@@ -1,0 +1,105 @@
+import { type Objective, objectives } from '../../objectives/index.ts'
+import { onlineKeys } from './config.ts'
+import type { Chance, Judged, LearnKeys, Lesson, OnlineMethod } from './types.ts'
+
+const order = (scores: readonly number[]) => [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b)
+
+/**
+ * A better and a worse answer of one prompt; none where their scores are equal. `best-worst` is the exploration of Online-RLHF
+ * (Dong et al. 2024, arXiv:2405.07863, §3) and with two answers online DPO (Guo et al. 2024, arXiv:2402.04792).
+ */
+export function choosePair(
+  { scores }: Pick<Judged, 'scores'>,
+  { pairing }: Pick<LearnKeys, 'pairing'>,
+  chance: Chance,
+) {
+  const ranked = order(scores)
+  const pick = (among: readonly number[], place: number) => among[Math.floor(chance(place) * among.length)]
+  const first = pairing === 'random' ? pick(ranked, 0) : ranked[0]
+  const others = ranked.filter((one) => one !== first)
+  const second = pairing === 'best-worst' ? ranked[ranked.length - 1] : pick(others, 1)
+  if (second === undefined || scores[first] === scores[second]) return null
+  return scores[first] > scores[second] ? ([first, second] as const) : ([second, first] as const)
+}
+
+const pair = (judged: Judged, keys: LearnKeys, chance: Chance): Lesson[] => {
+  const chosen = choosePair(judged, keys, chance)
+  if (!chosen) return []
+  return [{ sequences: chosen, values: { score: chosen.map((place) => judged.scores[place]) } }]
+}
+
+const ranking = ({ scores }: Judged): Lesson[] => {
+  const sequences = order(scores)
+  if (scores[sequences[0]] === scores[sequences[sequences.length - 1]]) return []
+  return [{ sequences, values: { score: sequences.map((place) => scores[place]) } }]
+}
+
+/** Objectives that need nothing of a row but its answers and the reference, each as a method on the model's own answers. */
+function overObjectives(): OnlineMethod[] {
+  const fits = ({ needs, params }: Objective) =>
+    needs.every((need) => need === 'reference' || need === 'score') &&
+    Object.keys(params).every((name) => !(name in onlineKeys))
+  return Object.values(objectives).flatMap((objective): OnlineMethod[] => {
+    const { id, form, reads } = objective
+    if (reads === 'score' || !fits(objective) || (form !== 'pairs' && form !== 'rankings')) return []
+    return [
+      {
+        id,
+        objective: id as OnlineMethod['objective'],
+        summary: `${form === 'pairs' ? 'Pairs' : 'Rankings'} of the model's own answers: ${objective.summary}`,
+        source: id === 'dpo' ? 'arXiv:2402.04792, algorithm 1' : objective.source,
+        reads: 'prompts',
+        judged: true,
+        learn: form === 'pairs' ? pair : ranking,
+      },
+    ]
+  })
+}
+
+const special: readonly OnlineMethod[] = [
+  {
+    id: 'raft',
+    objective: 'sft',
+    summary: 'Iterative rejection sampling: imitates the best of n answers of its own.',
+    source: 'RAFT, arXiv:2304.06767, algorithm 1',
+    reads: 'prompts',
+    judged: true,
+    learn: ({ scores }) => [{ sequences: [order(scores)[0]] }],
+  },
+  {
+    id: 'star',
+    objective: 'sft',
+    summary: 'Imitates its own answers that reach the threshold, each round anew from the model of the start.',
+    source: 'STaR without rationalisation, arXiv:2203.14465, algorithm 1; ReST-EM, arXiv:2312.06585',
+    reads: 'prompts',
+    judged: true,
+    restarts: true,
+    learn: ({ scores }, { threshold }) =>
+      [...scores.keys()].filter((place) => scores[place] >= threshold).map((place) => ({ sequences: [place] })),
+  },
+  {
+    id: 'spin',
+    objective: 'dpo',
+    summary: 'Self-play: prefers demonstrations to its own answers of the round before.',
+    source: 'SPIN, arXiv:2401.01335, eq. 4.7',
+    reads: 'demonstrations',
+    judged: false,
+    defaults: { n: 1, referenceShare: 0, carry: 1 },
+    learn: ({ answers }) => [...answers.keys()].map((place) => ({ sequences: ['demonstration', place] })),
+  },
+  {
+    id: 'inpo',
+    objective: 'ipo',
+    summary: 'Iterative Nash policy optimisation: squared loss against a mixture of the start and the round before.',
+    source: 'INPO, arXiv:2407.00617, eq. 11: τ/η is referenceShare, η is beta',
+    reads: 'prompts',
+    judged: true,
+    defaults: { n: 8, referenceShare: 1 / 3, averaged: false, beta: 0.0075 },
+    learn: pair,
+  },
+]
+
+/** Every way to learn from answers of one's own, by id: what `hone online`, the docs and the recipes read. */
+export const onlineMethods: Readonly<Record<string, OnlineMethod>> = Object.fromEntries(
+  [...overObjectives(), ...special].map((method) => [method.id, method]),
+)

@@ -1,0 +1,140 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { Answered, Grader } from '../../rewards/index.ts'
+import type { RoundEvent, SampleEvent, StepEvent, TrainEvent } from '../events.ts'
+import { type OnlineOptions, online } from '../index.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'hone-online-'))
+afterAll(() => rmSync(root, { recursive: true }))
+let runs = 0
+
+const data = ['Once', 'The sun', 'A dog', 'Tell me', 'Then', 'He'].map((prompt) => ({ prompt }))
+const letters: Grader = {
+  id: 'letters',
+  grade: async (asked) =>
+    asked.map(({ answers }) => answers.map(({ text, tokens }, i) => text.length + tokens.length / 100 + i / 1000)),
+}
+const brief = {
+  model: 'tiny',
+  data,
+  rounds: 2,
+  n: 2,
+  maxTokens: 4,
+  batchSize: 6,
+  stepsPerRound: 2,
+  learningRate: 1e-3,
+  warmup: 0,
+}
+
+async function run(id: string, keys: Partial<OnlineOptions> = {}) {
+  const events: TrainEvent[] = []
+  const out = join(root, `run-${runs++}`)
+  const options = { ...brief, out, grader: letters, ...keys }
+  const result = await online(id, options, { onEvent: (event) => events.push(event) })
+  const of = <E extends TrainEvent>(type: E['type']) => events.filter((event) => event.type === type) as E[]
+  return {
+    result,
+    out: options.out,
+    steps: of<StepEvent>('step'),
+    rounds: of<RoundEvent>('round'),
+    samples: of<SampleEvent>('sample'),
+  }
+}
+
+describe('the reference', () => {
+  test('kept from the start: the first update alone begins at ln 2', async () => {
+    const { steps } = await run('dpo')
+    expect(steps[0].metrics).toMatchObject({ margin: 0, accuracy: 0.5 })
+    expect(steps[0].loss).toBeCloseTo(Math.LN2, 12)
+    expect(steps[2].metrics['margin']).not.toBe(0)
+  })
+
+  test('taken anew with each round: every round begins at ln 2', async () => {
+    const { steps } = await run('dpo', { referenceShare: 0 })
+    expect(steps.map(({ metrics }) => metrics['margin'] === 0)).toEqual([true, false, true, false])
+  })
+
+  test('mixed: the margin of the second round is the share of that against the start', async () => {
+    // At the first update of a round the model is what the moving part is taken from: its share falls out.
+    const margin = async (referenceShare: number) => {
+      const keys = { referenceShare, data: data.slice(0, 1), batchSize: 1, stepsPerRound: 1, beta: 1 }
+      return (await run('dpo', keys)).steps[1].metrics['margin']
+    }
+    // One update from the same loss: the models at the second round are the same.
+    const [whole, third] = [await margin(1), await margin(1 / 3)]
+    expect(Math.abs(whole)).toBeGreaterThan(1e-3)
+    expect(third).toBeCloseTo(whole / 3, 4)
+  })
+
+  test('of a fresh adapter is its base, the same floats as a second copy', async () => {
+    const adapter = { adapter: 'lora', rank: 4 } as const
+    const [off, copy] = [await run('dpo', adapter), await run('dpo', { ...adapter, reference: 'tiny' })]
+    expect(off.steps.map(({ loss }) => loss)).toEqual(copy.steps.map(({ loss }) => loss))
+  })
+})
+
+test('every answer and its score is told, with what became of it', async () => {
+  const { samples, rounds, out } = await run('dpo', { n: 3 })
+  expect(rounds.map(({ round, step, prompts, samples, rows }) => [round, step, prompts, samples, rows])).toEqual([
+    [1, 0, 6, 18, 6],
+    [2, 2, 6, 18, 6],
+  ])
+  expect(samples).toHaveLength(36)
+  const first = samples.filter(({ round, prompt }) => round === 1 && prompt === 'Once')
+  const scores = first.map(({ score = 0 }) => score)
+  expect(first.find(({ role }) => role === 'chosen')?.score).toBe(Math.max(...scores))
+  expect(first.find(({ role }) => role === 'rejected')?.score).toBe(Math.min(...scores))
+  expect(first.filter(({ role }) => role === null)).toHaveLength(1)
+  expect(readFileSync(join(out, 'run/events.jsonl'), 'utf8').match(/"type":"sample"/g)).toHaveLength(36)
+})
+
+test('rounds draw anew; a slice of the prompts serves each until all were asked', async () => {
+  const { samples } = await run('dpo', { promptsPerRound: 3, rounds: 3 })
+  const asked = [1, 2, 3].map((round) => new Set(samples.filter((one) => one.round === round).map((one) => one.prompt)))
+  expect(asked.map(({ size }) => size)).toEqual([3, 3, 3])
+  expect([...asked[0], ...asked[1]].toSorted()).toEqual(data.map(({ prompt }) => prompt).toSorted())
+})
+
+test('star goes back to the start before it learns, raft goes on from where it is', async () => {
+  const keys = { n: 1, threshold: 0, stepsPerRound: 1 }
+  const [star, raft] = [await run('star', keys), await run('raft', keys)]
+  expect(star.samples.map(({ text }) => text)).toEqual(raft.samples.map(({ text }) => text))
+  expect(star.steps[0].loss).toBe(raft.steps[0].loss)
+  expect(star.steps[1].loss).not.toBe(raft.steps[1].loss)
+})
+
+test('spin learns from demonstrations, without a judge, and carries a round on', async () => {
+  const told = data.map((row) => ({ ...row, completion: ' there was' }))
+  const { steps, samples } = await run('spin', { data: told, grader: undefined })
+  expect(steps.map(({ metrics }) => metrics['margin'] === 0)).toEqual([true, false, true, false])
+  expect(samples.every(({ role, score }) => role === 'rejected' && score === undefined)).toBe(true)
+})
+
+describe('refused', () => {
+  const grader = (grade: (asked: readonly Answered[]) => number[][]): Grader => ({
+    id: 'odd',
+    grade: async (asked) => grade(asked),
+  })
+
+  test.each([
+    [
+      'a judge that gives no number',
+      { grader: grader((asked) => asked.map(({ answers }) => answers.map(() => Number.NaN))) },
+      'E_SCORE',
+    ],
+    ['a judge that forgets an answer', { grader: grader((asked) => asked.map(() => [1])) }, 'E_SCORE'],
+    [
+      'a judge that sees no difference',
+      { grader: grader((asked) => asked.map(({ answers }) => answers.map(() => 1))) },
+      'E_ROUND_EMPTY',
+    ],
+    ['no judge', { grader: undefined }, 'E_CONFIG'],
+    ['an unknown key', { round: 3 }, 'E_CONFIG'],
+    ['no adapter to take off', { reference: 'adapter-off' }, 'E_CONFIG'],
+    ['no room to answer', { maxTokens: 4096 }, 'E_TOO_LONG'],
+  ])('%s', async (_, keys, code) => {
+    await expect(run('dpo', keys)).rejects.toMatchObject({ code })
+  })
+})

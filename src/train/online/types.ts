@@ -1,0 +1,48 @@
+import type { ObjectiveId } from '../../objectives/index.ts'
+import type { Answered } from '../../rewards/index.ts'
+
+/** A prompt with its answers and what they are worth. */
+export interface Judged extends Answered {
+  /** Place of the prompt in the data. */
+  index: number
+  /** [n] of the answers; empty where nobody judges. */
+  scores: readonly number[]
+  /** The answer of a demonstration. */
+  demonstration: readonly number[] | null
+}
+
+/** Answers to learn from, in the order of the objective's form. */
+export interface Lesson {
+  /** Which sequences: places in `answers`, or the demonstration. */
+  sequences: readonly (number | 'demonstration')[]
+  /** Numbers of these sequences, by name. */
+  values?: Record<string, number[]>
+}
+
+/** Draws for whatever a method leaves to chance, keyed by round, prompt and `place`. */
+export type Chance = (place: number) => number
+
+/** What an online method learns of a model's own answers. */
+export interface OnlineMethod {
+  id: string
+  summary: string
+  /** Paper and equation. */
+  source: string
+  /** Prompts alone, or with an answer that is to be imitated. */
+  reads: 'prompts' | 'demonstrations'
+  objective: ObjectiveId
+  /** Whether somebody has to say how good answers are. */
+  judged: boolean
+  /** Every round learns from the model as it stands at the start of the run, with the answers of the latest model. */
+  restarts?: boolean
+  /** Other defaults than those of `onlineKeys` and of the objective. */
+  defaults?: Readonly<Record<string, unknown>>
+  /** What is learnt of a prompt: no row, or some. */
+  learn(judged: Judged, keys: LearnKeys, chance: Chance): Lesson[]
+}
+
+/** Keys that methods read. */
+export interface LearnKeys {
+  pairing: 'best-worst' | 'best-random' | 'random'
+  threshold: number
+}
