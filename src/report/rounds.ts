@@ -45,7 +45,7 @@ export async function roundSections(runs: readonly RunData[]): Promise<Html | nu
   const nameOf = ({ record }: RunData) => baseName(record.out) || record.out
   return html`<section><h2>Rounds</h2>${online.length > 1 && legend(online.map(nameOf), colors)}
 <p class="soft small">Over rounds: means over the answers that the model drew at the beginning of each.</p>
-<div class="grid">${figures}</div><div class="stack">${online.map((run) => roundTable(run, names, online.length > 1 ? nameOf(run) : null))}</div></section>`
+<div class="stack"><div class="grid">${figures}</div>${online.map((run) => roundTable(run, names, online.length > 1 ? nameOf(run) : null))}</div></section>`
 }
 
 function roundTable({ rounds }: RunData, names: readonly string[], title: string | null): Html {
