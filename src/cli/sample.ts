@@ -1,11 +1,13 @@
 import { z } from 'zod'
-import { HoneError } from '../base/index.ts'
+import { formatNumber, HoneError } from '../base/index.ts'
 import { atRow } from '../data/row.ts'
 import type { OpenModel } from '../engine/index.ts'
-import { type Asking, promptTokens, questionOf } from '../evaluate/index.ts'
+import { type Asking, askedText, promptTokens, questionOf } from '../evaluate/index.ts'
 import { readRows } from '../formats/index.ts'
 import { type Completion, type Sampling, samplingDefaults, type TextPiece } from '../generate/index.ts'
+import { bestOf, type Grader } from '../rewards/index.ts'
 import { chat } from './chat.ts'
+import { openGrader } from './grader.ts'
 import { modelKeys, openForVerb } from './model.ts'
 import type { Terminal } from './terminal.ts'
 import { type Json, verb } from './verb.ts'
@@ -37,14 +39,29 @@ const options = z.strictObject({
     .describe('drop below this share of the likeliest'),
   stop: z.array(z.string()).default([]).describe('a text that ends the answer; may be given several times'),
   n: z.int().positive().default(samplingDefaults.n).describe('answers a prompt'),
+  bestBy: z.string().optional().describe('of the n answers print the best alone, by a reward: a file as of --reward'),
 })
 type Keys = z.output<typeof options>
 
 export default verb({
   summary: 'answer prompts with a model, or chat with it',
   options,
-  main: ['model', 'prompt', 'prompts', 'chat', 'maxTokens', 'temperature', 'topK', 'topP', 'minP', 'stop', 'seed', 'n'],
-  placeholders: { model: 'MODEL', prompts: 'FILE' },
+  main: [
+    'model',
+    'prompt',
+    'prompts',
+    'chat',
+    'maxTokens',
+    'temperature',
+    'topK',
+    'topP',
+    'minP',
+    'stop',
+    'seed',
+    'n',
+    'bestBy',
+  ],
+  placeholders: { model: 'MODEL', prompts: 'FILE', bestBy: 'FILE' },
   example: ['hone sample --model tiny --prompt "Once upon a time" --max-tokens 40 --temperature 0.8 --seed 1'],
   async run(keys, terminal) {
     const ways = [keys.prompt.length > 0, keys.prompts !== undefined, keys.chat].filter(Boolean).length
@@ -58,18 +75,20 @@ export default verb({
     const { maxTokens, temperature, topK, topP, minP, stop, n, seed } = keys
     const sampling = { maxTokens, temperature, topK, topP, minP, stop, n, seed }
     if (keys.chat) return { document: await chat(open, sampling, keys.system, terminal) }
-    const completions = await complete(open, questions, keys, sampling, terminal)
+    const grader = keys.bestBy === undefined ? null : await openGrader(keys.bestBy)
+    const completions = await complete(open, questions, { ...keys, sampling, show: !grader }, terminal)
+    if (grader) return { document: { completions: await chooseBest(open, questions, completions, grader, terminal) } }
     return { document: { completions: completions.map(toJson) } }
   },
 })
 
 /** A question, and where it was read unless it was on the command line. */
-type Question = Omit<Asking, 'source'> & { source?: Asking['source'] }
+type Question = Omit<Asking, 'source'> & { source?: Asking['source']; row: unknown }
 
 async function readQuestions({ prompt, prompts }: Keys, signal: AbortSignal): Promise<Question[]> {
-  if (prompts === undefined) return prompt.map((text) => ({ asked: { prompt: text } }))
+  if (prompts === undefined) return prompt.map((text) => ({ asked: { prompt: text }, row: { prompt: text } }))
   const questions: Question[] = []
-  for await (const row of readRows(prompts, { signal })) questions.push(questionOf(row))
+  for await (const row of readRows(prompts, { signal })) questions.push({ ...questionOf(row), row: row.value })
   return questions
 }
 
@@ -77,8 +96,7 @@ async function readQuestions({ prompt, prompts }: Keys, signal: AbortSignal): Pr
 async function complete(
   open: OpenModel,
   questions: readonly Question[],
-  { raw, system }: Keys,
-  sampling: Partial<Sampling>,
+  { raw, system, sampling, show }: Pick<Keys, 'raw' | 'system'> & { sampling: Partial<Sampling>; show: boolean },
   terminal: Terminal,
 ): Promise<Completion[]> {
   const { signal } = terminal
@@ -91,11 +109,11 @@ async function complete(
   let printed = 0
   let count = 0
   // A single answer is shown while it is drawn.
-  const onText = done.length === 1 ? ({ text }: TextPiece) => terminal.write(text) : undefined
+  const onText = show && done.length === 1 ? ({ text }: TextPiece) => terminal.write(text) : undefined
   for await (const completion of open.engine.sample(prompts, sampling, { signal, onText })) {
     done[completion.prompt * each + completion.sample] = completion
     if (!onText) terminal.status(`${++count} of ${done.length} answers`)
-    for (; done[printed]; printed++) print(done[printed], done.length, terminal)
+    for (; show && done[printed]; printed++) print(done[printed], done.length, terminal)
   }
   terminal.status('')
   return done
@@ -104,6 +122,27 @@ async function complete(
 function print({ prompt, sample, text, finish }: Completion, total: number, terminal: Terminal): void {
   if (total > 1) terminal.print(`── prompt ${prompt + 1}, answer ${sample + 1} (${finish})`)
   terminal.print(total > 1 ? text : '')
+}
+
+/** Of each prompt's answers the best by a reward: prints it with its score, and gives it as the others would be given. */
+async function chooseBest(
+  { tokenizer }: OpenModel,
+  questions: readonly Question[],
+  completions: readonly Completion[],
+  grader: Grader,
+  terminal: Terminal,
+): Promise<Json[]> {
+  const asked = questions.map(({ asked, row }) => ({ ...askedText(asked, tokenizer), row }))
+  const groups = questions.map((_, prompt) => completions.filter((one) => one.prompt === prompt))
+  const chosen = await bestOf(asked, groups, grader, { signal: terminal.signal })
+  return chosen.map(({ best, completions, scores }) => {
+    const { prompt, text } = completions[best]
+    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length
+    const told = `score ${formatNumber(scores[best])}, ${formatNumber(mean)} on average over ${scores.length}`
+    terminal.print(`── prompt ${prompt + 1}, answer ${best + 1} (${told})`)
+    terminal.print(text)
+    return { ...toJson(completions[best]), score: scores[best], scores }
+  })
 }
 
 const toJson = ({ prompt, sample, promptTokens, tokens, logprobs, text, finish }: Completion): Json => ({

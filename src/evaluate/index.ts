@@ -15,7 +15,7 @@ export {
   normaliseAnswer,
   perplexity,
 } from './metrics.ts'
-export { type Asked, type Asking, type PromptOptions, promptTokens, questionOf } from './prompt.ts'
+export { type Asked, type Asking, askedText, type PromptOptions, promptTokens, questionOf } from './prompt.ts'
 export {
   type Calibration,
   type CalibrationBin,

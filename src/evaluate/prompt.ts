@@ -60,6 +60,16 @@ export function promptTokens(
   }
 }
 
+/** A question as a reader sees it: its text (of a conversation, what its last turn says) and its turns. */
+export function askedText(
+  asked: Asked,
+  tokenizer: Pick<OpenModel['tokenizer'], 'decode'>,
+): { prompt: string; messages?: Message[] } {
+  if ('prompt' in asked) return { prompt: asked.prompt }
+  if ('tokens' in asked) return { prompt: tokenizer.decode([...asked.tokens]) }
+  return { prompt: asked.messages.at(-1)?.content ?? '', messages: asked.messages }
+}
+
 /** A question out of a file. */
 export interface Asking {
   asked: Asked

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../base/index.ts'
+import { HoneError, showValue, throwIfAborted } from '../base/index.ts'
 import type { Completion } from '../generate/index.ts'
 import type { Message } from '../text/index.ts'
 
@@ -34,7 +34,10 @@ export interface Grader {
 /** How a user's own reward reads: an answer's score, from what was asked, what was said, and the row that it stands in. */
 export type RewardFunction = (prompt: string, answer: string, row: unknown) => number | Promise<number>
 
-/** A reward of one's own as a grader: called once an answer. */
+/**
+ * A reward of one's own as a grader: called once an answer.
+ * @throws HoneError E_REWARD naming the answer at which it threw
+ */
 export function functionGrader(id: string, reward: RewardFunction): Grader {
   return {
     id,
@@ -42,9 +45,39 @@ export function functionGrader(id: string, reward: RewardFunction): Grader {
       const scores: number[][] = []
       for (const { prompt, row, answers } of asked) {
         throwIfAborted(signal)
-        scores.push(await Promise.all(answers.map(({ text }) => reward(prompt, text, row))))
+        scores.push(await Promise.all(answers.map(({ text }) => scoreOf(prompt, text, row))))
       }
       return scores
     },
   }
+
+  async function scoreOf(prompt: string, text: string, row: unknown): Promise<number> {
+    try {
+      return await reward(prompt, text, row)
+    } catch (cause) {
+      const told = cause instanceof Error ? cause.message : showValue(cause)
+      const message = `${id} threw at the answer ${showValue(text)} to ${showValue(prompt)}: ${told}`
+      throw new HoneError('E_REWARD', message, { cause })
+    }
+  }
+}
+
+/**
+ * The scores that a grader gave, checked.
+ * @throws HoneError E_SCORE for anything but a finite number for each answer
+ */
+export function requireScores(
+  { id }: Pick<Grader, 'id'>,
+  asked: readonly Pick<Answered, 'answers'>[],
+  scores: readonly (readonly number[])[],
+): readonly (readonly number[])[] {
+  for (const [i, { answers }] of asked.entries()) {
+    const given = scores[i] ?? []
+    const wrong = answers.findIndex((_, k) => !Number.isFinite(given[k]))
+    if (wrong < 0 && given.length === answers.length) continue
+    const got = given.length === answers.length ? `the score ${given[wrong]}` : `${given.length} scores`
+    const message = `${id} gave ${got} for ${answers.length} answers to prompt ${i + 1}, expected a finite number for each`
+    throw new HoneError('E_SCORE', message)
+  }
+  return scores
 }

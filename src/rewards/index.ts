@@ -1,3 +1,4 @@
+export { type BestOf, bestOf } from './best-of.ts'
 export { type EnsembleOptions, type EnsembleRule, ensemble, ensembleRules } from './ensemble.ts'
 export {
   type Answer,
@@ -6,5 +7,6 @@ export {
   functionGrader,
   type Grader,
   type RewardFunction,
+  requireScores,
 } from './grader.ts'
 export { type RewardScoresOptions, rewardScores, type ScoredAnswer, type ScoredAnswers } from './score.ts'

@@ -3,7 +3,7 @@ import { type DataSource, encodeRow, openDataset } from '../../data/index.ts'
 import { atRow } from '../../data/row.ts'
 import { openSource } from '../../data/sources.ts'
 import type { OpenModel } from '../../engine/index.ts'
-import { promptTokens, questionOf } from '../../evaluate/index.ts'
+import { askedText, promptTokens, questionOf } from '../../evaluate/index.ts'
 import type { Asked } from '../../rewards/index.ts'
 import type { OnlineMethod } from './types.ts'
 
@@ -52,17 +52,11 @@ async function questions(opened: OpenModel, { data, limit, signal }: PromptOptio
     return raw.map((row, index) => {
       const { asked, tools, source } = questionOf(row)
       const tokens = atRow(source, () => promptTokens(opened, asked, { tools }))
-      return { index, tokens, demonstration: null, row: row.value, ...textOf(asked, opened) }
+      return { index, tokens, demonstration: null, row: row.value, ...askedText(asked, opened.tokenizer) }
     })
   } finally {
     await rows.close()
   }
-}
-
-function textOf(asked: ReturnType<typeof questionOf>['asked'], { tokenizer }: OpenModel): Omit<Asked, 'row'> {
-  if ('prompt' in asked) return { prompt: asked.prompt }
-  if ('tokens' in asked) return { prompt: tokenizer.decode([...asked.tokens]) }
-  return { prompt: asked.messages.at(-1)?.content ?? '', messages: asked.messages }
 }
 
 /** Prompts with what is to be imitated: the last learnt stretch of a row, after all that comes before it. */

@@ -1,7 +1,7 @@
 import { HoneError, platform, random, throwIfAborted } from '../../base/index.ts'
 import { type Form, forms, type RowInput, type SegmentInput } from '../../batch/index.ts'
 import type { Engine } from '../../engine/index.ts'
-import type { Answer, Grader } from '../../rewards/index.ts'
+import { type Answer, type Grader, requireScores } from '../../rewards/index.ts'
 import type { RoundEvent, SampleEvent } from '../events.ts'
 import type { OnlineConfig } from './config.ts'
 import type { RoundPrompt } from './prompts.ts'
@@ -88,24 +88,13 @@ async function drawAnswers(
   return answers
 }
 
-/** @throws HoneError E_SCORE for a grader that does not give a finite number for each answer */
 async function graded(
   grader: Grader,
   asked: readonly (RoundPrompt & { answers: Answer[] })[],
   tokenCost: number,
   signal?: AbortSignal,
 ): Promise<number[][]> {
-  const scores = await grader.grade(asked, { signal })
-  for (const [i, { answers, index }] of asked.entries()) {
-    const given = scores[i] ?? []
-    const wrong = answers.findIndex((_, k) => !Number.isFinite(given[k]))
-    if (wrong < 0 && given.length === answers.length) continue
-    const got = wrong < 0 ? `${given.length} scores` : `the score ${given[wrong]}`
-    throw new HoneError(
-      'E_SCORE',
-      `${grader.id} gave ${got} for ${answers.length} answers to prompt ${index + 1}, expected a finite number for each`,
-    )
-  }
+  const scores = requireScores(grader, asked, await grader.grade(asked, { signal }))
   return asked.map(({ answers }, i) => answers.map(({ tokens }, k) => scores[i][k] - tokenCost * tokens.length))
 }
 
