@@ -194,13 +194,13 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
         throw error
       }
     },
-    async *sample(prompts, settings, { signal, adapter, onText } = {}) {
+    async *sample(prompts, settings, { signal, adapter, baseShare, onText } = {}) {
       requireReadout(readouts, { id: 'sample', reads: 'logprob' })
       sampling++
       try {
         const given = { ...samplingDefaults, ...settings }
         const weightsVersion = optimizer.steps
-        const how = { ...options.sampler, precision, signal, adapter, weightsVersion, onText }
+        const how = { ...options.sampler, precision, signal, adapter, baseShare, weightsVersion, onText }
         yield* generate(model, options.tokenizer ?? null, prompts, given, how)
       } finally {
         sampling--

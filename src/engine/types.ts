@@ -37,6 +37,8 @@ export interface ReadOptions extends ForwardOptions {
 }
 
 export interface SampleOptions extends ForwardOptions {
+  /** Draws from π^(1−share) · base^share, token by token, base being the model without its adapter (Nash-MD's mixture). */
+  baseShare?: number
   /** Called with each piece of text as it becomes certain; the pieces of a completion together are its text. */
   onText?(piece: TextPiece): void
 }

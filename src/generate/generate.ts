@@ -2,7 +2,7 @@ import { HoneError, throwIfAborted } from '../base/index.ts'
 import type { Model } from '../models/types.ts'
 import { type Precision, Scope } from '../tensor/index.ts'
 import type { Tokenizer } from '../text/types.ts'
-import { createSampler, type Draws, type PassRow } from './pass.ts'
+import { createSampler, type Draws, type PassRow, type Voice } from './pass.ts'
 import { type CachedRun, createPrefixCache, pathSpans } from './prefix.ts'
 import { createRowAllocator } from './rows.ts'
 import { createStopWatch, type StopWatch } from './stops.ts'
@@ -19,6 +19,11 @@ export interface GenerateOptions {
   prefillTokens?: number
   /** False draws from the base model, without its adapter. */
   adapter?: boolean
+  /**
+   * Draws from the geometric mixture of the model and its base, token by token: π^(1−share) · base^share, normalised. The
+   * log-probs of a completion are then those of the mixture.
+   */
+  baseShare?: number
   /** Called with each piece of text as it becomes certain; the pieces of a completion together are its text. */
   onText?(piece: TextPiece): void
 }
@@ -63,7 +68,8 @@ export async function* generate(
   const need = (job: Job) => job.tokens.length + job.room
   const most = waiting.reduce((a, job) => Math.max(a, need(job)), 0)
   const all = waiting.reduce((sum, job) => sum + need(job), 0)
-  const affordable = Math.floor(2 ** 30 / (8 * rowWidth * config.layers))
+  const voices = voicesOf(options)
+  const affordable = Math.floor(2 ** 30 / (8 * rowWidth * config.layers * voices.length))
   const capacity = options.cacheRows ?? Math.min(all, Math.max(most, Math.min(affordable, most * 64)))
   if (capacity < most) {
     throw new HoneError('E_CACHE', `a completion needs ${most} cache rows and there are ${capacity}`, {
@@ -74,11 +80,13 @@ export async function* generate(
   const prefixes = createPrefixCache(rows)
   const ends = new Set(sampling.ignoreEos ? [] : config.eosIds)
   using cacheScope = new Scope(backend)
-  const layers = Array.from({ length: config.layers }, () => ({
-    keys: cacheScope.empty([capacity, rowWidth], 'cache'),
-    values: cacheScope.empty([capacity, rowWidth], 'cache'),
-  }))
-  const sampler = createSampler(model, layers, sampling, options)
+  const cache = () =>
+    Array.from({ length: config.layers }, () => ({
+      keys: cacheScope.empty([capacity, rowWidth], 'cache'),
+      values: cacheScope.empty([capacity, rowWidth], 'cache'),
+    }))
+  const heard = voices.map((voice) => ({ ...voice, layers: cache() }))
+  const sampler = createSampler(model, heard, sampling, options)
   let flying: Flying | null = null
 
   try {
@@ -208,6 +216,16 @@ export async function* generate(
     const key = [0, sample, id] as const
     return { running: one, tokens: job.tokens.slice(shared), position: shared, slot: run.row, spans, key }
   }
+}
+
+/** Who is asked for the next token. A share of 0 or 1 is one of the two alone. */
+function voicesOf({ adapter, baseShare = 0 }: GenerateOptions): Omit<Voice, 'layers'>[] {
+  if (baseShare === 0) return [{ adapter, share: 1 }]
+  if (baseShare === 1) return [{ adapter: false, share: 1 }]
+  return [
+    { adapter: true, share: 1 - baseShare },
+    { adapter: false, share: baseShare },
+  ]
 }
 
 /** What a completion runs in one pass. */

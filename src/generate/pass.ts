@@ -1,5 +1,5 @@
 import type { KeyValueCache, Model } from '../models/types.ts'
-import { gather, logits, type Precision, type Recording, Scope, type Tensor } from '../tensor/index.ts'
+import { add, gather, logits, type Precision, type Recording, Scope, scale, type Tensor } from '../tensor/index.ts'
 import type { Sampling } from './types.ts'
 
 /** What a row of a pass runs: its tokens, where they lie in the cache, the keys that they see, and the key of its draw. */
@@ -27,6 +27,14 @@ export interface Draws {
   sampled: ArrayLike<number>
 }
 
+/** One reading of a model: with its adapter or without, its cache, and how much its logits count. */
+export interface Voice {
+  layers: KeyValueCache['layers']
+  adapter?: boolean
+  /** Logits are summed by these: shares of 1 in all draw from the geometric mixture of the voices. */
+  share: number
+}
+
 /** Passes of a model over its cache, each of which draws one token a row. */
 export interface Sampler {
   /** Queues a pass. Rows that take their token from the pass before come first. */
@@ -43,9 +51,9 @@ const keptPasses = 8
  */
 export function createSampler(
   model: Model,
-  layers: KeyValueCache['layers'],
+  voices: readonly Voice[],
   sampling: Sampling,
-  options: { precision?: Precision; adapter?: boolean },
+  options: { precision?: Precision },
 ): Sampler {
   const kept = new Map<number, Pass>()
   let last: Pass | null = null
@@ -62,7 +70,7 @@ export function createSampler(
       let pass = isKept ? kept.get(rows.length) : undefined
       if (pass?.holds(numbers)) pass.replay(numbers, last)
       else {
-        const next = createPass(model, layers, sampling, options, numbers, last)
+        const next = createPass(model, voices, sampling, options, numbers, last)
         if (isKept) {
           drop(rows.length)
           if (kept.size === keptPasses) drop(kept.keys().next().value as number)
@@ -136,9 +144,9 @@ interface Pass {
 /** Runs a pass for the first time, and keeps what it takes to run it again. */
 function createPass(
   model: Model,
-  layers: KeyValueCache['layers'],
+  voices: readonly Voice[],
   sampling: Sampling,
-  options: { precision?: Precision; adapter?: boolean },
+  options: { precision?: Precision },
   first: PassNumbers,
   before: Pass | null,
 ): Pass {
@@ -174,17 +182,24 @@ function createPass(
   const logprobs = scope.empty([count], 'sample')
   const sampled = scope.empty([count], 'sample')
   takeDrawn(first, before)
-  const recording: Recording = backend.record(() => {
+  const logitsOf = ({ layers, adapter }: Voice) => {
     const hidden = model.hidden(scope, {
       tokens: inputs.tokens,
       positions: inputs.positions,
       plan: { segments: inputs.segments, spans: inputs.spans, segmentCount: count },
       cache: { layers, slots: inputs.slots },
       precision: options.precision,
-      adapter: options.adapter,
+      adapter,
     })
     const head = { softcap: model.logitSoftcap, precision: options.precision }
-    const scores = logits(gather(hidden, Int32Array.from(first.last)), model.head, head)
+    return logits(gather(hidden, Int32Array.from(first.last)), model.head, head)
+  }
+  const recording: Recording = backend.record(() => {
+    const [own, ...others] = voices
+    const scores = others.reduce(
+      (sum, voice) => add(sum, scale(logitsOf(voice), voice.share)),
+      own.share === 1 ? logitsOf(own) : scale(logitsOf(own), own.share),
+    )
     backend.run('sampleTokens', {
       ...{ logits: scores.buffer, settings: settings.buffer, topK: most.buffer, keys: inputs.keys.buffer },
       ...{ tokens: tokens.buffer, logprobs: logprobs.buffer, drawn: sampled.buffer },

@@ -380,3 +380,12 @@ test('turned pairs: rdpo is unbiased in its gradient, DPO pulls along the same l
   }
   expect([await collinear('dpo'), await collinear('asft')]).toEqual([true, false])
 })
+
+test('nash-md: the slope of a token is β times its log-ratio less what was won above ½', async () => {
+  const row: ReadRow = { answers: [[-1, -2]], reference: [[-1.5, -1.8]], values: { score: [0.9] } }
+  const [first, second] = await slopes('nash-md', [row], { beta: 0.2 })
+  expect(first).toBeCloseTo(0.2 * 0.5 - 0.4, 6)
+  expect(second).toBeCloseTo(0.2 * -0.2 - 0.4, 6)
+  const even: ReadRow = { answers: [[-1, -2]], reference: [[-1, -2]], values: { score: [0.5] } }
+  expect(await slopes('nash-md', [even], {})).toEqual([0, 0])
+})

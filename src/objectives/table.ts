@@ -18,6 +18,7 @@ import { kto } from './kto.ts'
 import { lengthDpo } from './length-dpo.ts'
 import { lnDpo } from './ln-dpo.ts'
 import { longpo } from './longpo.ts'
+import { nashMd } from './nash-md.ts'
 import { nca } from './nca.ts'
 import type { Objective } from './objective.ts'
 import { openchatCrlft } from './openchat-crlft.ts'
@@ -70,6 +71,7 @@ const table = {
   bco,
   'apo-zero-unpaired': apoZeroUnpaired,
   poft,
+  'nash-md': nashMd,
   'openchat-crlft': openchatCrlft,
   'intuitive-ft': intuitiveFt,
   sftmix,
