@@ -13,7 +13,10 @@ export interface Asked {
 }
 
 /** An answer that was drawn. */
-export type Answer = Pick<Completion, 'tokens' | 'text' | 'finish'>
+export interface Answer extends Pick<Completion, 'tokens' | 'text' | 'finish'> {
+  /** One entry a token: 0 for what a tool said and the model only read. Absent: all of it is the model's own. */
+  loss?: readonly number[]
+}
 
 /** A prompt with its answers. */
 export interface Answered extends Asked {

@@ -1,4 +1,5 @@
 export { onlineConfig, onlineKeys } from './config.ts'
 export { choosePair, onlineMethods } from './methods.ts'
 export { type OnlineOptions, online } from './online.ts'
+export { drawTurns, type Tools } from './turns.ts'
 export type { Judged, Lesson, OnlineMethod } from './types.ts'

@@ -10,6 +10,7 @@ import { type OnlineConfig, onlineConfig } from './config.ts'
 import { type Anchor, onlineData } from './data.ts'
 import { onlineMethods } from './methods.ts'
 import { readPrompts } from './prompts.ts'
+import type { Tools } from './turns.ts'
 import type { OnlineMethod } from './types.ts'
 
 /** The keys of an online training (`hone online METHOD --help` lists them), its prompts, and who judges the answers. */
@@ -17,6 +18,8 @@ export type OnlineOptions = Omit<TrainTarget, 'data'> & {
   /** Prompts, or demonstrations where the method imitates them. */
   data: DataSource
   grader?: Grader
+  /** Answers a model that calls tools; without, an answer is one turn. */
+  tools?: Tools
 } & Partial<OnlineConfig> &
   Readonly<Record<string, unknown>>
 
@@ -34,7 +37,7 @@ export async function online(id: string, options: OnlineOptions, hooks: TrainHoo
       help: `There are: ${Object.keys(onlineMethods).join(', ')}.`,
     })
   }
-  const { model, data, out, resume, overwrite, grader, ...keys } = options
+  const { model, data, out, resume, overwrite, grader, tools, ...keys } = options
   const config = parseConfig(onlineConfig(method), keys, { what: `online ${id}` }) as OnlineConfig
   requireGrader(method, grader)
   requireReference(config)
@@ -46,14 +49,14 @@ export async function online(id: string, options: OnlineOptions, hooks: TrainHoo
     hooks,
     objective,
     params: ownParams(objective, config),
-    record: grader && { grader: grader.id },
+    record: { ...(grader && { grader: grader.id }), ...(tools && { tools: tools.id }) },
     lessons: (opened, { maxLength, runFolder }) =>
       openLessons(opened, {
         method,
         objective,
         config,
         hooks,
-        ...{ model, data, grader: grader ?? null, maxLength },
+        ...{ model, data, grader: grader ?? null, tools: tools ?? null, maxLength },
         startFolder: joinPath(runFolder, 'start'),
       }),
   })
@@ -67,19 +70,21 @@ interface Opening {
   model: string
   data: DataSource
   grader: Grader | null
+  tools: Tools | null
   maxLength: number
   startFolder: string
 }
 
 async function openLessons(opened: OpenModel, opening: Opening): Promise<Lessons> {
-  const { method, objective, config, hooks, data, maxLength, grader, startFolder } = opening
+  const { method, objective, config, hooks, data, maxLength, grader, tools, startFolder } = opening
   const { maxTokens, limit } = config
   const asking = { data, reads: method.reads, maxLength, maxTokens, limit, signal: hooks.signal }
   const prompts = await readPrompts(opened, asking)
   const compares = objective.needs.includes('reference')
   const anchor = compares && config.referenceShare > 0 ? await openAnchor(opened, opening) : null
   const rows = onlineData({
-    ...{ engine: opened.engine, method, form: objective.form, config, grader, prompts, anchor, compares, startFolder },
+    ...{ engine: opened.engine, tokenizer: opened.tokenizer, method, form: objective.form, config, grader, tools },
+    ...{ prompts, anchor, compares, startFolder },
     onProgress: hooks.onProgress,
   })
   return {

@@ -2,9 +2,11 @@ import { HoneError, platform, random, throwIfAborted } from '../../base/index.ts
 import { type Form, forms, type RowInput, type SegmentInput } from '../../batch/index.ts'
 import type { Engine } from '../../engine/index.ts'
 import { type Answer, type Grader, requireScores } from '../../rewards/index.ts'
+import type { Tokenizer } from '../../text/index.ts'
 import type { RoundEvent, SampleEvent } from '../events.ts'
 import type { OnlineConfig } from './config.ts'
 import type { RoundPrompt } from './prompts.ts'
+import { drawTurns, type Tools } from './turns.ts'
 import type { Judged, Lesson, OnlineMethod } from './types.ts'
 
 export interface RoundOptions {
@@ -13,6 +15,8 @@ export interface RoundOptions {
   form: Form
   config: OnlineConfig
   grader: Grader | null
+  tokenizer: Tokenizer
+  tools: Tools | null
   signal?: AbortSignal
   onProgress?: (line: string) => void
 }
@@ -74,11 +78,15 @@ export async function drawRound(
 async function drawAnswers(
   round: number,
   prompts: readonly RoundPrompt[],
-  { engine, config, signal, onProgress }: RoundOptions,
+  { engine, tokenizer, tools, config, signal, onProgress }: RoundOptions,
 ): Promise<Answer[][]> {
   const { n, maxTokens, temperature, topK, topP, stop, seed } = config
   const answers: Answer[][] = prompts.map(() => [])
   const sampling = { n, maxTokens, temperature, topK, topP, stop, seed, round }
+  if (tools) {
+    const told = (turn: number, open: number) => onProgress?.(`round ${round + 1}, turn ${turn + 1}: ${open} answers`)
+    return drawTurns({ engine, tokenizer }, prompts, sampling, tools, { signal, onProgress: told })
+  }
   const asked = prompts.map(({ tokens, index }) => ({ tokens, id: index }))
   let done = 0
   for await (const { prompt, sample, tokens, text, finish } of engine.sample(asked, sampling, { signal })) {
@@ -101,8 +109,9 @@ async function graded(
 /** A tree of the prompt and the answers of a lesson, which are learnt token for token as they were drawn. */
 function rowOf({ tokens, answers, demonstration }: Judged & RoundPrompt, lesson: Lesson): NewRow {
   const leaves = lesson.sequences.map((which, sequence): SegmentInput => {
-    const answer = which === 'demonstration' ? (demonstration ?? []) : answers[which].tokens
-    return { tokens: answer, loss: answer.map(() => 1), parent: 0, ...(sequence > 0 && { sequence }) }
+    const answer = which === 'demonstration' ? { tokens: demonstration ?? [] } : answers[which]
+    const loss = ('loss' in answer && answer.loss) || answer.tokens.map(() => 1)
+    return { tokens: answer.tokens, loss, parent: 0, ...(sequence > 0 && { sequence }) }
   })
   return { segments: [{ tokens }, ...leaves], ...(lesson.values && { values: lesson.values }) }
 }
