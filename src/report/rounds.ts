@@ -77,7 +77,7 @@ function answersOf({ event, samples }: RoundData): Html {
         role,
         finish,
       }) => html`<tr><td class="number">${score === undefined ? '' : formatNumber(score)}</td>
-<td class="${role === 'rejected' ? 'no' : role && 'yes'}">${role ?? html`<span class="soft">left out</span>`}</td><td>${text(answer)}${finish === 'length' && html`<span class="soft small">cut off</span>`}</td></tr>`,
+<td class="${role === 'rejected' || role === 'bad' ? 'no' : role && 'yes'}">${role ?? html`<span class="soft">left out</span>`}</td><td>${text(answer)}${finish === 'length' && html`<span class="soft small">cut off</span>`}</td></tr>`,
     )
     return html`<div><div class="prompt">${text(prompt)}</div><table><tbody>${list}</tbody></table></div>`
   })

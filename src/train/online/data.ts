@@ -53,7 +53,7 @@ export function onlineData(options: OnlineDataOptions) {
   /** The numbers go on over rounds, so that no two rows of a run share the draws of their dropout. */
   function numbered(rows: readonly NewRow[], before: Round | null): RowInput[] {
     const first = (before?.rows.at(-1)?.id ?? -1) + 1
-    return rows.map((row, i) => ({ id: first + i, ...row }))
+    return rows.map((row, i) => ({ ...row, id: first + i }))
   }
 
   async function begin(round: number, step: number, signal?: AbortSignal) {

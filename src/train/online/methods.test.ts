@@ -52,6 +52,13 @@ describe('what is learnt', () => {
     ])
   })
 
+  test('kto: every answer, rated by the threshold', () => {
+    expect(onlineMethods['kto'].learn(judged([0.2, 0.7]), keys, chance)).toEqual([
+      { sequences: [0], values: { label: [0] } },
+      { sequences: [1], values: { label: [1] } },
+    ])
+  })
+
   test('rankings: all answers, the best first, with their scores', () => {
     const [lesson] = onlineMethods['plackett-luce'].learn(judged([0.2, 0.7, 0.6]), keys, chance)
     expect(lesson).toEqual({ sequences: [1, 2, 0], values: { score: [0.7, 0.6, 0.2] } })
@@ -65,6 +72,6 @@ test('every method has keys with defaults, its own among them', () => {
     expect(config, method.id).toMatchObject({ rounds: 3, ...method.defaults })
   }
   expect(Object.keys(onlineMethods)).toEqual(
-    expect.arrayContaining(['dpo', 'ipo', 'simpo', 'raft', 'star', 'spin', 'inpo']),
+    expect.arrayContaining(['dpo', 'ipo', 'simpo', 'kto', 'raft', 'star', 'spin', 'inpo']),
   )
 })

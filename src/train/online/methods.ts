@@ -1,4 +1,4 @@
-import { type Objective, objectives } from '../../objectives/index.ts'
+import { type Need, type Objective, objectives } from '../../objectives/index.ts'
 import { onlineKeys } from './config.ts'
 import type { Chance, Judged, LearnKeys, Lesson, OnlineMethod } from './types.ts'
 
@@ -34,23 +34,36 @@ const ranking = ({ scores }: Judged): Lesson[] => {
   return [{ sequences, values: { score: sequences.map((place) => scores[place]) } }]
 }
 
-/** Objectives that need nothing of a row but its answers and the reference, each as a method on the model's own answers. */
+const rated = ({ scores }: Judged, { threshold }: LearnKeys): Lesson[] =>
+  [...scores.keys()].map((place) => ({ sequences: [place], values: { label: [Number(scores[place] >= threshold)] } }))
+
+/** What objectives of a form learn of the answers to a prompt. */
+const byForm = {
+  pairs: { learn: pair, what: 'Pairs' },
+  rankings: { learn: ranking, what: 'Rankings' },
+  unpaired: { learn: rated, what: 'Ratings by the threshold' },
+}
+
+/** What a row can be given here besides its answers. */
+const offered: readonly Need[] = ['reference', 'score', 'label', 'mismatched']
+
+/** Objectives that need no more of a row than is offered, each as a method on the model's own answers. */
 function overObjectives(): OnlineMethod[] {
   const fits = ({ needs, params }: Objective) =>
-    needs.every((need) => need === 'reference' || need === 'score') &&
-    Object.keys(params).every((name) => !(name in onlineKeys))
+    needs.every((need) => offered.includes(need)) && Object.keys(params).every((name) => !(name in onlineKeys))
   return Object.values(objectives).flatMap((objective): OnlineMethod[] => {
     const { id, form, reads } = objective
-    if (reads === 'score' || !fits(objective) || (form !== 'pairs' && form !== 'rankings')) return []
+    if (reads === 'score' || !(form in byForm) || !fits(objective)) return []
+    const { learn, what } = byForm[form as keyof typeof byForm]
     return [
       {
         id,
         objective: id as OnlineMethod['objective'],
-        summary: `${form === 'pairs' ? 'Pairs' : 'Rankings'} of the model's own answers: ${objective.summary}`,
+        summary: `${what} of the model's own answers: ${objective.summary}`,
         source: id === 'dpo' ? 'arXiv:2402.04792, algorithm 1' : objective.source,
         reads: 'prompts',
         judged: true,
-        learn: form === 'pairs' ? pair : ranking,
+        learn,
       },
     ]
   })

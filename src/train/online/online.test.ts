@@ -105,6 +105,16 @@ test('star goes back to the start before it learns, raft goes on from where it i
   expect(star.steps[1].loss).not.toBe(raft.steps[1].loss)
 })
 
+test('kto compares each answer with one to another prompt', async () => {
+  const { steps, samples, rounds } = await run('kto', { threshold: 10, rounds: 1 })
+  expect(rounds[0].rows).toBe(12)
+  expect(new Set(samples.map(({ role }) => role))).toEqual(new Set(['good', 'bad']))
+  for (const { score = 0, role } of samples) expect(role).toBe(score >= 10 ? 'good' : 'bad')
+  // Before the first update nothing is gained or lost, and the answers to other prompts are read in the same pass.
+  expect(steps[0].metrics).toMatchObject({ kl: 0 })
+  await expect(run('kto', { data: data.slice(0, 1), threshold: 10 })).rejects.toMatchObject({ code: 'E_EMPTY' })
+})
+
 test('spin learns from demonstrations, without a judge, and carries a round on', async () => {
   const told = data.map((row) => ({ ...row, completion: ' there was' }))
   const { steps, samples } = await run('spin', { data: told, grader: undefined })

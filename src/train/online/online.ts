@@ -84,7 +84,7 @@ async function openLessons(opened: OpenModel, opening: Opening): Promise<Lessons
   const anchor = compares && config.referenceShare > 0 ? await openAnchor(opened, opening) : null
   const rows = onlineData({
     ...{ engine: opened.engine, tokenizer: opened.tokenizer, method, form: objective.form, config, grader, tools },
-    ...{ prompts, anchor, compares, startFolder },
+    ...{ prompts, anchor, compares, startFolder, mismatched: objective.needs.includes('mismatched') },
     onProgress: hooks.onProgress,
   })
   return {

@@ -1,5 +1,5 @@
 import { HoneError, platform, random, throwIfAborted } from '../../base/index.ts'
-import { type Form, forms, type RowInput, type SegmentInput } from '../../batch/index.ts'
+import { type Form, forms, type RowInput, type SegmentInput, withAnswersOf } from '../../batch/index.ts'
 import type { Engine } from '../../engine/index.ts'
 import { type Answer, type Grader, requireScores } from '../../rewards/index.ts'
 import type { Tokenizer } from '../../text/index.ts'
@@ -15,6 +15,8 @@ export interface RoundOptions {
   form: Form
   config: OnlineConfig
   grader: Grader | null
+  /** Whether each row is to bring an answer to another prompt too (KTO). */
+  mismatched: boolean
   tokenizer: Tokenizer
   tools: Tools | null
   signal?: AbortSignal
@@ -54,7 +56,8 @@ export async function drawRound(
 
   const chance = random(config.seed, 'online/lessons')
   const lessons = judged.map((one) => method.learn(one, config, (place) => chance.unit(round, one.index, place)))
-  const rows = judged.flatMap((one, i) => lessons[i].map((lesson) => rowOf(one, lesson)))
+  const alone = judged.flatMap((one, i) => lessons[i].map((lesson) => ({ index: one.index, row: rowOf(one, lesson) })))
+  const rows = options.mismatched ? withOthers(alone) : alone.map(({ row }) => row)
   if (rows.length === 0) {
     const message = `round ${round + 1}: nothing is to be learnt of the answers to any of ${prompts.length} prompts`
     throw new HoneError('E_ROUND_EMPTY', message, {
@@ -116,6 +119,18 @@ function rowOf({ tokens, answers, demonstration }: Judged & RoundPrompt, lesson:
   return { segments: [{ tokens }, ...leaves], ...(lesson.values && { values: lesson.values }) }
 }
 
+/**
+ * Gives each row the answers of the next one that belongs to another prompt.
+ * @throws HoneError E_EMPTY where there is one prompt alone
+ */
+function withOthers(rows: readonly { index: number; row: NewRow }[]): NewRow[] {
+  return rows.map(({ index, row }, i) => {
+    const other = [...rows.slice(i + 1), ...rows.slice(0, i)].find((one) => one.index !== index)
+    if (other) return withAnswersOf({ id: 0, ...row }, { id: 0, ...other.row })
+    throw new HoneError('E_EMPTY', 'this objective compares answers with those to other prompts: there is 1 prompt')
+  })
+}
+
 function describe(
   { prompt, answers, scores }: Judged,
   lessons: readonly Lesson[],
@@ -123,8 +138,10 @@ function describe(
 ): SampleEvent[] {
   const names = forms[form] as readonly string[]
   const roles = new Map(
-    lessons.flatMap(({ sequences }) =>
-      sequences.map((which, place) => [which, names[place] ?? `place ${place + 1}`] as const),
+    lessons.flatMap(({ sequences, values }) =>
+      sequences.map(
+        (which, place) => [which, roleOf(names[place] ?? `place ${place + 1}`, values?.['label']?.[place])] as const,
+      ),
     ),
   )
   return answers.map(({ text, tokens, finish }, i) => ({
@@ -139,6 +156,8 @@ function describe(
     finish,
   }))
 }
+
+const roleOf = (name: string, label: number | undefined) => (label === undefined ? name : label === 1 ? 'good' : 'bad')
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
