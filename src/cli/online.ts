@@ -1,7 +1,7 @@
 import { exampleRows } from '../data/index.ts'
 import { objectives } from '../objectives/index.ts'
 import { type OnlineMethod, type OnlineOptions, online, onlineConfig, onlineMethods } from '../train/index.ts'
-import { openGrader, rewardExample, rewardKey } from './grader.ts'
+import { openGrader, openTools, rewardExample, rewardKey, toolsKey } from './grader.ts'
 import { follow, trainingKeys } from './train.ts'
 import { type Verb, verb } from './verb.ts'
 import type { VerbEntry } from './verbs.ts'
@@ -13,6 +13,9 @@ export const onlineVerbs: readonly VerbEntry[] = Object.values(onlineMethods).ma
   load: async () => onlineVerb(method),
 }))
 
+type Given = Omit<OnlineOptions, 'tools'> &
+  Pick<OnlineOptions, 'model' | 'data' | 'out'> & { reward?: string; tools?: string; rounds: number }
+
 const mainKeys = ['model', 'data', 'out', 'rounds', 'n', 'maxTokens', 'temperature'] as const
 
 function onlineVerb(method: OnlineMethod): Verb {
@@ -21,21 +24,22 @@ function onlineVerb(method: OnlineMethod): Verb {
   const own = ['resume', 'overwrite', 'seed', ...Object.keys(objectives[objective].params)]
   return verb({
     summary: `${summary} Reads ${reads}. (${source})`,
-    options: onlineConfig(method).extend({ ...trainingKeys, ...(judged && { reward: rewardKey }) }),
+    options: onlineConfig(method).extend({ ...trainingKeys, ...(judged && { reward: rewardKey }), tools: toolsKey }),
     main: [...mainKeys.slice(0, 3), ...(judged ? ['reward'] : []), ...mainKeys.slice(3), ...own] as never,
-    placeholders: { model: 'MODEL', data: 'FILE', out: 'DIR', ...(judged && { reward: 'FILE' }) },
+    placeholders: { model: 'MODEL', data: 'FILE', out: 'DIR', tools: 'FILE', ...(judged && { reward: 'FILE' }) },
     example: [
       ...rows.map((row, i) => `echo '${JSON.stringify(row)}' ${i === 0 ? '>' : '>>'} ${reads}.jsonl`),
       ...(judged ? rewardExample : []),
       `hone online ${id} --model tiny --data ${reads}.jsonl --out runs/${id}${judged ? ' --reward ./happy.ts' : ''} maxTokens=16`,
     ],
     async run(options, terminal) {
-      const { reward, ...keys } = options as unknown as OnlineOptions & { reward?: string; rounds: number }
+      const { reward, tools: toolsFile, ...keys } = options as unknown as Given
       const grader = reward === undefined ? undefined : await openGrader(reward)
+      const tools = toolsFile === undefined ? undefined : await openTools(toolsFile)
       return follow(
         `online ${id}`,
         { epochs: keys.rounds },
-        (hooks) => online(id, { ...keys, grader }, hooks),
+        (hooks) => online(id, { ...keys, grader, tools }, hooks),
         terminal,
       )
     },

@@ -5,7 +5,7 @@ import { openVerbs, type Recipe, type RecipeForm, stageFolder } from '../proofs/
 import { catalogue, recipeIds, recipeOf } from '../recipes/index.ts'
 import { checkOutput } from '../runs/index.ts'
 import { trainKeys } from '../train/index.ts'
-import { openGrader, rewardExample, rewardKey } from './grader.ts'
+import { openGrader, openTools, rewardExample, rewardKey, toolsKey } from './grader.ts'
 import type { Terminal } from './terminal.ts'
 import { type Length, showEvents, trainingKeys } from './train.ts'
 import { type Outcome, type Verb, verb } from './verb.ts'
@@ -25,15 +25,28 @@ type Target = z.output<z.ZodObject<typeof trainingKeys>>
 const promptRows = [{ prompt: 'Say hi.' }, { prompt: 'Say bye.' }]
 
 function runVerb(recipe: Recipe, line: string): Verb {
-  const { id, reads, settings, judged } = recipe
+  const { id, reads, settings, judged, turns } = recipe
   const names = Object.keys(reads)
   const own = Object.keys(settings.shape).filter((key) => key === 'seed' || !(key in trainKeys)) as []
   const file = (name: string) => `${name}.jsonl`
   const given = names.length === 1 ? file(names[0]) : names.map((name) => `${name}=${file(name)}`).join(' --data ')
   return verb({
     summary: `${line}\n\nReads ${names.map((name) => `${name} (${reads[name]})`).join(', ')}`,
-    options: z.strictObject({ ...settings.shape, ...trainingKeys, ...(judged && { reward: rewardKey }) }),
-    main: ['model', 'data', 'out', ...(judged ? (['reward'] as unknown as []) : []), 'resume', 'overwrite', ...own],
+    options: z.strictObject({
+      ...{ ...settings.shape, ...trainingKeys },
+      ...(judged && { reward: rewardKey }),
+      ...(turns && { tools: toolsKey }),
+    }),
+    main: [
+      'model',
+      'data',
+      'out',
+      ...((judged ? ['reward'] : []) as []),
+      ...((turns ? ['tools'] : []) as []),
+      'resume',
+      'overwrite',
+      ...own,
+    ],
     placeholders: { model: 'MODEL', data: names.length === 1 ? 'FILE' : 'NAME=FILE', out: 'DIR' },
     example: [
       ...names.flatMap((name) =>
@@ -48,8 +61,12 @@ function runVerb(recipe: Recipe, line: string): Verb {
 
 const rowsOf = (form: RecipeForm) => (form === 'prompts' ? promptRows : exampleRows(form, []))
 
-async function run(recipe: Recipe, options: Target & { reward?: string }, terminal: Terminal): Promise<Outcome> {
-  const { model, data, out, resume, overwrite, reward, ...settings } = options
+async function run(
+  recipe: Recipe,
+  options: Target & { reward?: string; tools?: string },
+  terminal: Terminal,
+): Promise<Outcome> {
+  const { model, data, out, resume, overwrite, reward, tools: toolsFile, ...settings } = options
   const { signal } = terminal
   await checkOutput(out, { resume, overwrite })
   const began = platform().elapsed()
@@ -60,7 +77,8 @@ async function run(recipe: Recipe, options: Target & { reward?: string }, termin
     onProgress: terminal.status,
   })
   const grader = reward === undefined ? undefined : await openGrader(reward)
-  const folder = await recipe.run({ ...verbs, model, data: named(recipe, [data].flat()), settings, grader })
+  const tools = toolsFile === undefined ? undefined : await openTools(toolsFile)
+  const folder = await recipe.run({ ...verbs, model, data: named(recipe, [data].flat()), settings, grader, tools })
   const seconds = platform().elapsed() - began
   terminal.status('')
   terminal.print(`${recipe.id}: ${formatDuration(seconds)}`)

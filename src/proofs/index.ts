@@ -1,10 +1,10 @@
 export { type Bench, openVerbs, stageFolder } from './bench.ts'
 export { definitionHash } from './definition.ts'
-export { answers, logprobsOf, meanLogprobs, share, tokenAccuracy } from './measure.ts'
+export { answers, insideLogprobs, logprobsOf, meanLogprobs, share, tokenAccuracy, trajectories } from './measure.ts'
 export { type FreshModel, type Models, openModels, type TrainedModel } from './models.ts'
 export { type ArmFigure, type Proven, type ProveOptions, pilot, prove, type Trial } from './prove.ts'
 export { type ProofRecord, readRecord, recordPath, writeRecord } from './record.ts'
-export { type TrainSettings, trainSettings } from './settings.ts'
+export { onlineSettings, type TrainSettings, trainSettings } from './settings.ts'
 export { expectedReward, logSoftmax, type TableOptions, type TablePair, trainTable } from './tabular.ts'
 export {
   type Arm,

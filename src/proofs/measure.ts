@@ -3,6 +3,8 @@ import { encodeRow, type Row } from '../data/index.ts'
 import { openModel } from '../engine/index.ts'
 import { forwardRows, mean, promptTokens, score } from '../evaluate/index.ts'
 import type { Completion, Sampling } from '../generate/index.ts'
+import type { Answer } from '../rewards/index.ts'
+import { drawTurns, type Tools } from '../train/index.ts'
 
 /** The completions of plain prompts, in their order. */
 export async function answers(
@@ -15,6 +17,42 @@ export async function answers(
   const drawn: Completion[] = []
   for await (const completion of opened.engine.sample(asked, sampling)) drawn[completion.prompt] = completion
   return drawn
+}
+
+/** The answers of plain prompts by a model that may call tools, one each, in their order. */
+export async function trajectories(
+  model: string,
+  prompts: readonly string[],
+  tools: Tools,
+  { seed, maxTokens }: Pick<Sampling, 'seed' | 'maxTokens'>,
+): Promise<Answer[]> {
+  await using opened = await openModel(model)
+  const asked = prompts.map((prompt, index) => {
+    return { index, prompt, row: prompt, tokens: promptTokens(opened, { prompt }), demonstration: null }
+  })
+  const drawn = await drawTurns(opened, asked, { n: 1, round: 0, seed, maxTokens }, tools)
+  return drawn.map(([answer]) => answer)
+}
+
+/** The log-prob in nats of each piece of text after what stands before it, summed over its tokens; no end token counts. */
+export async function insideLogprobs(
+  model: string,
+  rows: readonly { before: string; piece: string }[],
+): Promise<number[]> {
+  await using opened = await openModel(model)
+  const inputs = rows.map(({ before, piece }, id) => {
+    const tokens = opened.tokenizer.encodeParts([before, piece])[1]
+    return {
+      id,
+      segments: [
+        { tokens: promptTokens(opened, { prompt: before }) },
+        { tokens, loss: tokens.map(() => 1), parent: 0 },
+      ],
+    }
+  })
+  const sums: number[] = []
+  for await (const { logprobs } of forwardRows(opened.engine, inputs)) sums.push(logprobs.reduce((a, b) => a + b, 0))
+  return sums
 }
 
 /** The log-prob in nats of each completion after its prompt, summed over its tokens. */

@@ -4,7 +4,7 @@ import type { DataSource } from '../data/index.ts'
 import type { Interval } from '../evaluate/index.ts'
 import type { ObjectiveId } from '../objectives/index.ts'
 import type { Grader } from '../rewards/index.ts'
-import type { OnlineOptions, TrainOptions } from '../train/index.ts'
+import type { OnlineOptions, Tools, TrainOptions } from '../train/index.ts'
 import type { Bench } from './bench.ts'
 import type { Models } from './models.ts'
 
@@ -37,6 +37,8 @@ export interface Work<Reads extends string = string, Settings = Record<string, u
   settings: Settings
   /** Who judges answers, for a recipe that is `judged`. */
   grader?: Grader
+  /** What a recipe's model may call, where its answers have several turns. */
+  tools?: Tools
 }
 
 /** One published system: a short program over the verbs, and the experiment that puts its claim to the proof. */
@@ -46,6 +48,8 @@ export interface Recipe {
   reads: Readonly<Record<string, RecipeForm>>
   /** Whether somebody has to judge answers: a reward of the user's own, or a reward model. */
   judged?: boolean
+  /** Whether answers have several turns, with tools in between. */
+  turns?: boolean
   /** Keys that a user may set, with defaults. */
   settings: z.ZodObject
   /** The stages in order; gives back the folder of the result. */
@@ -58,6 +62,7 @@ export function recipe<const Reads extends string, Settings>(definition: {
   id: string
   reads: Readonly<Record<Reads, RecipeForm>>
   judged?: boolean
+  turns?: boolean
   settings: z.ZodObject & z.ZodType<Settings>
   run(work: Work<Reads, Settings>): Promise<string>
   proof: Proof

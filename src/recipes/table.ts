@@ -11,6 +11,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   limo: () => import('./limo.ts'),
   'ln-dpo': () => import('./ln-dpo.ts'),
   longpo: () => import('./longpo.ts'),
+  'multi-turn-dpo': () => import('./multi-turn-dpo.ts'),
   'openchat-crlft': () => import('./openchat-crlft.ts'),
   poft: () => import('./poft.ts'),
   rdpo: () => import('./rdpo.ts'),

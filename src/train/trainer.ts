@@ -8,8 +8,8 @@ import { openPacker, type TeacherReader } from './prepare.ts'
 
 /** Encoded rows in some order: all that a trainer knows of data. */
 export interface TrainData {
-  /** The rows of update `index` (from 0), in micro-batches, and how many epochs are done after it. */
-  update(index: number): Promise<{ micros: RowInput[][]; epoch: number }>
+  /** The rows of update `index` (from 0), in micro-batches, and how many epochs are done after it; null where none are left. */
+  update(index: number): Promise<{ micros: RowInput[][]; epoch: number } | null>
   /**
    * For data that the model itself makes: what has to happen before update `index`, as the events that tell of it; none
    * where the rows are there.
@@ -60,9 +60,11 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
   let untold: TrainEvent[] = []
   let state = objective.state
 
-  async function update(signal?: AbortSignal): Promise<StepEvent> {
+  async function update(signal?: AbortSignal): Promise<StepEvent | null> {
     const began = platform().elapsed()
-    const { micros, epoch } = await data.update(step)
+    const rows = await data.update(step)
+    if (!rows) return null
+    const { micros, epoch } = rows
     const trees: TokenTree[] = []
     for (const micro of micros) trees.push(await pack(micro, step, signal))
     const reference: Float32Array[] = []
@@ -132,6 +134,7 @@ export function createTrainer<P extends Params>(options: TrainerOptions<P>): Tra
         for (let event = untold.shift(); event; event = untold.shift()) yield event
         throwIfAborted(signal)
         const event = await update(signal)
+        if (!event) return
         owed = evaluationDue()
         yield event
       }

@@ -40,7 +40,11 @@ export const onlineKeys = {
     .enum(['best-worst', 'best-random', 'random'])
     .default('best-worst')
     .describe('which answers of a prompt become a pair'),
-  threshold: z.number().default(1).describe('score from which an answer is good (star, kto, …)'),
+  threshold: z
+    .number()
+    .nullable()
+    .default(1)
+    .describe('score from which an answer is good (star, raft, kto, …); null: all are'),
   tokenCost: z.number().nonnegative().default(0).describe('taken off the score for each token of an answer'),
   carry: z.int().nonnegative().default(0).describe('earlier rounds whose rows are learnt again'),
   referenceShare: z

@@ -1,6 +1,7 @@
 import { HoneError, joinPath, platform, random } from '../../base/index.ts'
 import { type RowInput, rowTokens } from '../../batch/index.ts'
 import { microBatches, planBatches } from '../../data/index.ts'
+import type { TrainEvent, WarningEvent } from '../events.ts'
 import { joinFloats, type ReadReferenceOptions, readReference } from '../reference.ts'
 import type { ReferenceReader, TrainData } from '../trainer.ts'
 import type { RoundPrompt } from './prompts.ts'
@@ -22,6 +23,8 @@ export type Anchor = Pick<ReadReferenceOptions, 'engine' | 'adapter'>
 /** What a round is learnt from; kept in the checkpoint, since the model that drew it is gone after its first update. */
 interface Round {
   round: number
+  /** Updates done before it. */
+  first: number
   /** Rows of this round, after those that are carried on from earlier ones. */
   rows: RowInput[]
   /** How many rows each of the rounds in `rows` has, the oldest first. */
@@ -56,22 +59,29 @@ export function onlineData(options: OnlineDataOptions) {
     return rows.map((row, i) => ({ ...row, id: first + i }))
   }
 
-  async function begin(round: number, step: number, signal?: AbortSignal) {
-    const told = { ...options, signal }
+  /** Draws a round. One of which nothing is to be learnt is over at once, and leaves earlier rows as they are. */
+  async function begin(round: number, step: number, signal?: AbortSignal): Promise<TrainEvent[]> {
     const chosen = asked.rows(round).map((place) => prompts[place])
-    const { rows, events } = await drawRound(round, step, chosen, told)
+    const { rows, events } = await drawRound(round, step, chosen, { ...options, signal })
+    if (rows.length === 0) {
+      const kept = current ?? { rows: [], sizes: [], reference: null }
+      current = { ...kept, round, first: step - stepsPerRound }
+      return [...events, nothingLearnt(round, chosen.length)]
+    }
     if (options.method.restarts) await restart(round)
     const sizes = [...(current?.sizes ?? []), rows.length].slice(-1 - carry)
     const kept = sizes.slice(0, -1).reduce((sum, size) => sum + size, 0)
     const carried = current && kept > 0 ? current.rows.slice(-kept) : []
     const all = [...carried, ...numbered(rows, current)]
     const reference = options.compares ? await compareWith(all, signal) : null
-    current = { round, rows: all, sizes, reference }
+    current = { round, first: step, rows: all, sizes, reference }
     return events
   }
 
+  const isOver = (index: number) => current === null || index >= current.first + stepsPerRound
+
   async function restart(round: number): Promise<void> {
-    if (round > 0) return engine.load(options.startFolder)
+    if (round > 0 && (await platform().stat(options.startFolder))) return engine.load(options.startFolder)
     await platform().remove(options.startFolder)
     await platform().makeFolder(options.startFolder)
     await engine.save(options.startFolder)
@@ -95,18 +105,23 @@ export function onlineData(options: OnlineDataOptions) {
 
   const data: TrainData = {
     async update(index) {
-      const { round, rows } = here()
+      if (isOver(index)) return null
+      const { round, first, rows } = here()
       const plan = planBatches((epoch) => shuffle(rows.length, 'online/rows', epoch, round), {
         batchSize,
         steps: stepsPerRound,
       })
-      const batch = plan.rows(index - round * stepsPerRound).map((place) => rows[place])
+      const batch = plan.rows(index - first).map((place) => rows[place])
       const micros = microBatches(batch.map(rowTokens), config.microTokens)
-      return { micros: micros.map((places) => places.map((place) => batch[place])), epoch: (index + 1) / stepsPerRound }
+      const epoch = round + (index - first + 1) / stepsPerRound
+      return { micros: micros.map((places) => places.map((place) => batch[place])), epoch }
     },
     async prepare(index, { signal }) {
-      const round = Math.floor(index / stepsPerRound)
-      return current?.round === round ? [] : begin(round, index, signal)
+      const events: TrainEvent[] = []
+      while (isOver(index) && (current?.round ?? -1) < rounds - 1) {
+        events.push(...(await begin((current?.round ?? -1) + 1, index, signal)))
+      }
+      return events
     },
     async save(folder) {
       if (current) await platform().writeAtomic(joinPath(folder, 'round.json'), JSON.stringify(writable(current)))
@@ -125,6 +140,12 @@ export function onlineData(options: OnlineDataOptions) {
 
   return { data, reference, totalSteps: rounds * stepsPerRound, promptsPerRound, stepsPerRound }
 }
+
+const nothingLearnt = (round: number, prompts: number): WarningEvent => ({
+  type: 'warning',
+  code: 'W_ROUND_EMPTY',
+  message: `round ${round + 1}: nothing is to be learnt of the answers to any of ${prompts} prompts. All answers to a prompt got the same score, or none was good enough: draw more (n), at a higher temperature, or take another reward`,
+})
 
 type Written = Omit<Round, 'reference'> & { reference: number[][] | null }
 

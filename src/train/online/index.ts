@@ -1,4 +1,4 @@
-export { onlineConfig, onlineKeys } from './config.ts'
+export { type OnlineConfig, onlineConfig, onlineKeys } from './config.ts'
 export { choosePair, onlineMethods } from './methods.ts'
 export { type OnlineOptions, online } from './online.ts'
 export { drawTurns, type Tools } from './turns.ts'

@@ -44,6 +44,7 @@ describe('what is learnt', () => {
 
   test('raft: the best one; star: all that are good enough; spin: the demonstration before each of its own', () => {
     expect(learnt('raft', [0.2, 0.7, 0.6])).toEqual([[1]])
+    expect(learnt('raft', [0.2, 0.4])).toEqual([])
     expect(learnt('star', [0.2, 0.7, 0.6])).toEqual([[1], [2]])
     expect(learnt('star', [0.2, 0.1, 0.4])).toEqual([])
     expect(learnt('spin', [0, 0])).toEqual([

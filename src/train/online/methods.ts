@@ -34,8 +34,13 @@ const ranking = ({ scores }: Judged): Lesson[] => {
   return [{ sequences, values: { score: sequences.map((place) => scores[place]) } }]
 }
 
+const isGood = (score: number, threshold: number | null) => threshold === null || score >= threshold
+
 const rated = ({ scores }: Judged, { threshold }: LearnKeys): Lesson[] =>
-  [...scores.keys()].map((place) => ({ sequences: [place], values: { label: [Number(scores[place] >= threshold)] } }))
+  [...scores.keys()].map((place) => ({
+    sequences: [place],
+    values: { label: [Number(isGood(scores[place], threshold))] },
+  }))
 
 /** What objectives of a form learn of the answers to a prompt. */
 const byForm = {
@@ -77,7 +82,11 @@ const special: readonly OnlineMethod[] = [
     source: 'RAFT, arXiv:2304.06767, algorithm 1',
     reads: 'prompts',
     judged: true,
-    learn: ({ scores }) => [{ sequences: [order(scores)[0]] }],
+    defaults: { threshold: null },
+    learn: ({ scores }, { threshold }) => {
+      const best = order(scores)[0]
+      return isGood(scores[best], threshold) ? [{ sequences: [best] }] : []
+    },
   },
   {
     id: 'star',
@@ -88,7 +97,7 @@ const special: readonly OnlineMethod[] = [
     judged: true,
     restarts: true,
     learn: ({ scores }, { threshold }) =>
-      [...scores.keys()].filter((place) => scores[place] >= threshold).map((place) => ({ sequences: [place] })),
+      [...scores.keys()].filter((place) => isGood(scores[place], threshold)).map((place) => ({ sequences: [place] })),
   },
   {
     id: 'spin',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Answered, Grader } from '../../rewards/index.ts'
-import type { RoundEvent, SampleEvent, StepEvent, TrainEvent } from '../events.ts'
+import type { RoundEvent, SampleEvent, StepEvent, TrainEvent, WarningEvent } from '../events.ts'
 import { type OnlineOptions, online } from '../index.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'hone-online-'))
@@ -40,6 +40,7 @@ async function run(id: string, keys: Partial<OnlineOptions> = {}) {
     steps: of<StepEvent>('step'),
     rounds: of<RoundEvent>('round'),
     samples: of<SampleEvent>('sample'),
+    warnings: of<WarningEvent>('warning'),
   }
 }
 
@@ -122,6 +123,30 @@ test('spin learns from demonstrations, without a judge, and carries a round on',
   expect(samples.every(({ role, score }) => role === 'rejected' && score === undefined)).toBe(true)
 })
 
+test('a round without anything to learn is told of and left; the others are learnt', async () => {
+  let asked = 0
+  // The second round of three sees no difference.
+  const grade: Grader['grade'] = async (list) => {
+    const same = asked++ === 1
+    return list.map(({ answers }) => answers.map((_, i) => (same ? 0 : i)))
+  }
+  const { steps, rounds, warnings } = await run('dpo', { rounds: 3, grader: { id: 'now and then', grade } })
+  expect(rounds.map(({ round, step, rows }) => [round, step, rows])).toEqual([
+    [1, 0, 6],
+    [2, 2, 0],
+    [3, 2, 6],
+  ])
+  expect(steps).toHaveLength(4)
+  expect(warnings.map(({ code }) => code)).toEqual(['W_ROUND_EMPTY'])
+})
+
+test('without anything to learn in any round the model stays what it was', async () => {
+  const grade: Grader['grade'] = async (list) => list.map(({ answers }) => answers.map(() => 1))
+  const { steps, warnings, result } = await run('dpo', { grader: { id: 'blind', grade } })
+  expect([steps.length, warnings.length, result.steps]).toEqual([0, 2, 0])
+  expect(result.interrupted).toBe(false)
+})
+
 describe('refused', () => {
   const grader = (grade: (asked: readonly Answered[]) => number[][]): Grader => ({
     id: 'odd',
@@ -135,11 +160,6 @@ describe('refused', () => {
       'E_SCORE',
     ],
     ['a judge that forgets an answer', { grader: grader((asked) => asked.map(() => [1])) }, 'E_SCORE'],
-    [
-      'a judge that sees no difference',
-      { grader: grader((asked) => asked.map(({ answers }) => answers.map(() => 1))) },
-      'E_ROUND_EMPTY',
-    ],
     ['no judge', { grader: undefined }, 'E_CONFIG'],
     ['an unknown key', { round: 3 }, 'E_CONFIG'],
     ['no adapter to take off', { reference: 'adapter-off' }, 'E_CONFIG'],

@@ -28,7 +28,7 @@ export type OnlineOptions = Omit<TrainTarget, 'data'> & {
  * the next round begins with the model that came of it. A run that was stopped goes on inside its round with the same bits.
  *
  * @param id of `onlineMethods`
- * @throws HoneError for anything wrong with the input, before the output folder is touched; E_ROUND_EMPTY, E_SCORE
+ * @throws HoneError for anything wrong with the input, before the output folder is touched; E_SCORE
  */
 export async function online(id: string, options: OnlineOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
   const method = onlineMethods[id]

@@ -37,7 +37,7 @@ export interface Drawn {
  * a prompt gets depends on the seed, the round and its place in the data alone.
  *
  * @param round from 0
- * @throws HoneError E_ROUND_EMPTY where nothing is to be learnt of any prompt
+ * @throws HoneError E_SCORE for a grader that does not give a number for each answer
  */
 export async function drawRound(
   round: number,
@@ -58,12 +58,6 @@ export async function drawRound(
   const lessons = judged.map((one) => method.learn(one, config, (place) => chance.unit(round, one.index, place)))
   const alone = judged.flatMap((one, i) => lessons[i].map((lesson) => ({ index: one.index, row: rowOf(one, lesson) })))
   const rows = options.mismatched ? withOthers(alone) : alone.map(({ row }) => row)
-  if (rows.length === 0) {
-    const message = `round ${round + 1}: nothing is to be learnt of the answers to any of ${prompts.length} prompts`
-    throw new HoneError('E_ROUND_EMPTY', message, {
-      help: 'The answers to each prompt all got the same score, or none was good enough: draw more (n), at a higher temperature, or take another reward.',
-    })
-  }
   const samples = judged.flatMap((one, i) => describe(one, lessons[i], { round, step, form }))
   const summary: RoundEvent = {
     type: 'round',

@@ -12,6 +12,8 @@ export interface Tools {
   stop: readonly string[]
   /** Turns of the model in an answer at most. */
   maxTurns: number
+  /** Learns what came back as if the model had said it: what the mask is compared with. */
+  learnt?: boolean
   /**
    * What follows a turn that ended with a stop text, or null where the answer is complete.
    * @param said all of the answer so far, what came back before included
@@ -95,7 +97,7 @@ export async function drawTurns(
       return
     }
     one.tokens.push(...tokens)
-    one.loss.push(...tokens.map(() => 0))
+    one.loss.push(...tokens.map(() => Number(tools.learnt ?? false)))
     one.text += came
   }
 }

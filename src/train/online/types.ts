@@ -44,5 +44,6 @@ export interface OnlineMethod {
 /** Keys that methods read. */
 export interface LearnKeys {
   pairing: 'best-worst' | 'best-random' | 'random'
-  threshold: number
+  /** Score from which an answer is good; null: all are. */
+  threshold: number | null
 }
