@@ -47,6 +47,12 @@ export const onlineKeys = {
     .describe('score from which an answer is good (star, raft, kto, …); null: all are'),
   tokenCost: z.number().nonnegative().default(0).describe('taken off the score for each token of an answer'),
   carry: z.int().nonnegative().default(0).describe('earlier rounds whose rows are learnt again'),
+  mixtureShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('share of the reference in the mixture that the model plays against (nash-md, its β)'),
   referenceShare: z
     .number()
     .min(0)

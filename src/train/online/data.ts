@@ -9,8 +9,6 @@ import { drawRound, type NewRow, type RoundOptions } from './round.ts'
 
 export interface OnlineDataOptions extends RoundOptions {
   prompts: readonly RoundPrompt[]
-  /** The model that keeps the reference's share, where the objective needs one and has it. */
-  anchor: Anchor | null
   /** Whether the objective compares with a reference. */
   compares: boolean
   /** Holds the state of the start, for methods that restart. */

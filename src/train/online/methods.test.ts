@@ -14,6 +14,8 @@ const judged = (scores: readonly number[]): Judged => ({
   index: 0,
   scores,
   demonstration: [1],
+  opponents: [],
+  opponentScores: scores.map(() => 0),
   answers: scores.map((_, i) => ({ tokens: [i], text: String(i), finish: 'eos' as const })),
 })
 
@@ -57,6 +59,13 @@ describe('what is learnt', () => {
     expect(onlineMethods['kto'].learn(judged([0.2, 0.7]), keys, chance)).toEqual([
       { sequences: [0], values: { label: [0] } },
       { sequences: [1], values: { label: [1] } },
+    ])
+  })
+
+  test('nash-md: every answer, with how often it is preferred to the opponent', () => {
+    expect(onlineMethods['nash-md'].learn(judged([0, Math.log(3)]), keys, chance)).toEqual([
+      { sequences: [0], values: { score: [0.5] } },
+      { sequences: [1], values: { score: [expect.closeTo(0.75, 12)] } },
     ])
   })
 

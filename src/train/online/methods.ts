@@ -74,6 +74,9 @@ function overObjectives(): OnlineMethod[] {
   })
 }
 
+/** By Bradley and Terry: how often an answer of this score is preferred to one of that. */
+const preferred = (score: number, other: number) => 1 / (1 + Math.exp(other - score))
+
 const special: readonly OnlineMethod[] = [
   {
     id: 'raft',
@@ -108,6 +111,21 @@ const special: readonly OnlineMethod[] = [
     judged: false,
     defaults: { n: 1, referenceShare: 0, carry: 1 },
     learn: ({ answers }) => [...answers.keys()].map((place) => ({ sequences: ['demonstration', place] })),
+  },
+  {
+    id: 'nash-md',
+    objective: 'nash-md',
+    summary: 'Towards the Nash equilibrium: plays against the mixture of itself with the reference. Needs an adapter.',
+    source: 'Nash-MD, arXiv:2312.00886, §7.2; scores stand for preferences as in Bradley–Terry',
+    reads: 'prompts',
+    judged: true,
+    opponent: { from: 'mixture' },
+    defaults: { n: 1, reference: 'adapter-off' },
+    learn: ({ scores, opponentScores }) =>
+      scores.map((score, place) => ({
+        sequences: [place],
+        values: { score: [preferred(score, opponentScores[place])] },
+      })),
   },
   {
     id: 'inpo',

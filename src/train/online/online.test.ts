@@ -116,6 +116,18 @@ test('kto compares each answer with one to another prompt', async () => {
   await expect(run('kto', { data: data.slice(0, 1), threshold: 10 })).rejects.toMatchObject({ code: 'E_EMPTY' })
 })
 
+test('nash-md plays against the mixture, which a fresh adapter leaves the model itself', async () => {
+  const adapter = { adapter: 'lora', rank: 4, stepsPerRound: 1 } as const
+  const { samples, steps } = await run('nash-md', adapter)
+  expect(samples).toHaveLength(2 * 6 * 2 * 2)
+  expect(samples.filter(({ role }) => role === 'opponent')).toHaveLength(24)
+  expect(steps[0].metrics).toMatchObject({ kl: 0 })
+  // Other draws than the model's own, of the same prompts.
+  const texts = (role: string) => samples.filter((one) => one.round === 1 && one.role === role).map(({ text }) => text)
+  expect(texts('opponent')).not.toEqual(texts('answer'))
+  await expect(run('nash-md')).rejects.toMatchObject({ code: 'E_CONFIG' })
+})
+
 test('spin learns from demonstrations, without a judge, and carries a round on', async () => {
   const told = data.map((row) => ({ ...row, completion: ' there was' }))
   const { steps, samples } = await run('spin', { data: told, grader: undefined })

@@ -40,7 +40,7 @@ export async function online(id: string, options: OnlineOptions, hooks: TrainHoo
   const { model, data, out, resume, overwrite, grader, tools, ...keys } = options
   const config = parseConfig(onlineConfig(method), keys, { what: `online ${id}` }) as OnlineConfig
   requireGrader(method, grader)
-  requireReference(config)
+  requireReference(method, config)
   const objective = objectives[method.objective]
   return runTraining({
     target: { model, data, out, resume, overwrite },
@@ -117,9 +117,15 @@ function requireGrader({ id, judged }: OnlineMethod, grader: Grader | undefined)
   throw new HoneError('E_CONFIG', `online ${id} ${message}`, judged ? { help: 'Give a reward.' } : {})
 }
 
-/** @throws HoneError E_CONFIG */
-function requireReference({ reference, adapter }: OnlineConfig): void {
-  if (reference !== 'adapter-off' || adapter) return
+/** @throws HoneError E_CONFIG where there is no adapter to take off */
+function requireReference({ id, opponent }: OnlineMethod, { reference, adapter }: OnlineConfig): void {
+  if (adapter) return
+  if (opponent?.from === 'mixture') {
+    throw new HoneError('E_CONFIG', `online ${id} draws from a mixture of the model with and without its adapter`, {
+      help: 'Train one with adapter=lora.',
+    })
+  }
+  if (reference !== 'adapter-off') return
   throw new HoneError('E_CONFIG', "reference is 'adapter-off' and there is no adapter", {
     help: 'Train one with adapter=lora, or take reference=start.',
   })

@@ -1,13 +1,15 @@
 import { HoneError, platform, random, throwIfAborted } from '../../base/index.ts'
-import { type Form, forms, type RowInput, type SegmentInput, withAnswersOf } from '../../batch/index.ts'
+import { type Form, type RowInput, type SegmentInput, withAnswersOf } from '../../batch/index.ts'
 import type { Engine } from '../../engine/index.ts'
 import { type Answer, type Grader, requireScores } from '../../rewards/index.ts'
 import type { Tokenizer } from '../../text/index.ts'
 import type { RoundEvent, SampleEvent } from '../events.ts'
 import type { OnlineConfig } from './config.ts'
+import type { Anchor } from './data.ts'
 import type { RoundPrompt } from './prompts.ts'
+import { roundEvents } from './round-events.ts'
 import { drawTurns, type Tools } from './turns.ts'
-import type { Judged, Lesson, OnlineMethod } from './types.ts'
+import type { Judged, Lesson, OnlineMethod, Which } from './types.ts'
 
 export interface RoundOptions {
   engine: Engine
@@ -19,6 +21,8 @@ export interface RoundOptions {
   mismatched: boolean
   tokenizer: Tokenizer
   tools: Tools | null
+  /** The model that stays as it is, for methods that play against it. */
+  anchor: Anchor | null
   signal?: AbortSignal
   onProgress?: (line: string) => void
 }
@@ -48,34 +52,33 @@ export async function drawRound(
   const { method, form, config, grader, signal } = options
   const began = platform().elapsed()
   const answers = await drawAnswers(round, prompts, options)
+  const opponents = method.opponent
+    ? await drawOpponents(round, prompts, method.opponent, options)
+    : prompts.map(() => [])
   throwIfAborted(signal)
-  const asked = prompts.map((prompt, i) => ({ ...prompt, answers: answers[i] }))
   options.onProgress?.(`round ${round + 1}: judging`)
+  // A judge sees the answers to a prompt together, whoever gave them.
+  const asked = prompts.map((prompt, i) => ({ ...prompt, answers: [...answers[i], ...opponents[i]] }))
   const scores = grader ? await graded(grader, asked, config.tokenCost, signal) : asked.map(() => [])
-  const judged = asked.map((one, i): Judged & RoundPrompt => ({ ...one, scores: scores[i] }))
+  const judged = prompts.map((prompt, i): Judged & RoundPrompt => {
+    const own = answers[i].length
+    const worth = { scores: scores[i].slice(0, own), opponentScores: scores[i].slice(own) }
+    return { ...prompt, answers: answers[i], opponents: opponents[i], ...worth }
+  })
 
   const chance = random(config.seed, 'online/lessons')
   const lessons = judged.map((one) => method.learn(one, config, (place) => chance.unit(round, one.index, place)))
   const alone = judged.flatMap((one, i) => lessons[i].map((lesson) => ({ index: one.index, row: rowOf(one, lesson) })))
   const rows = options.mismatched ? withOthers(alone) : alone.map(({ row }) => row)
-  const samples = judged.flatMap((one, i) => describe(one, lessons[i], { round, step, form }))
-  const summary: RoundEvent = {
-    type: 'round',
-    round: round + 1,
-    step,
-    prompts: prompts.length,
-    samples: samples.length,
-    rows: rows.length,
-    seconds: platform().elapsed() - began,
-    metrics: metricsOf(judged),
-  }
-  return { rows, events: [...samples, summary] }
+  const seconds = platform().elapsed() - began
+  return { rows, events: roundEvents(judged, lessons, { round, step, form, rows: rows.length, seconds }) }
 }
 
 async function drawAnswers(
   round: number,
   prompts: readonly RoundPrompt[],
   { engine, tokenizer, tools, config, signal, onProgress }: RoundOptions,
+  how: { adapter?: boolean; baseShare?: number } = {},
 ): Promise<Answer[][]> {
   const { n, maxTokens, temperature, topK, topP, stop, seed } = config
   const answers: Answer[][] = prompts.map(() => [])
@@ -86,11 +89,31 @@ async function drawAnswers(
   }
   const asked = prompts.map(({ tokens, index }) => ({ tokens, id: index }))
   let done = 0
-  for await (const { prompt, sample, tokens, text, finish } of engine.sample(asked, sampling, { signal })) {
+  for await (const { prompt, sample, tokens, text, finish } of engine.sample(asked, sampling, { signal, ...how })) {
     answers[prompt][sample] = { tokens, text, finish }
-    onProgress?.(`round ${round + 1}: ${++done} of ${prompts.length * n} answers`)
+    onProgress?.(`round ${1 + (round % opponentRounds)}: ${++done} of ${prompts.length * n} answers`)
   }
   return answers
+}
+
+/** Rounds of one run stay far below this: an opponent's draws share no key with those of the model. */
+const opponentRounds = 2 ** 30
+
+async function drawOpponents(
+  round: number,
+  prompts: readonly RoundPrompt[],
+  { from, greedy }: NonNullable<OnlineMethod['opponent']>,
+  options: RoundOptions,
+): Promise<Answer[][]> {
+  const { engine, anchor, config } = options
+  const who = from === 'reference' && anchor ? anchor : { engine }
+  const how = {
+    ...(from === 'mixture' && { baseShare: config.mixtureShare }),
+    ...(from === 'reference' && anchor?.adapter !== undefined && { adapter: anchor.adapter }),
+  }
+  const drawn = { ...config, ...(greedy && { n: 1, temperature: 0 }) }
+  const told = { ...options, engine: who.engine, config: drawn, tools: null }
+  return drawAnswers(round + opponentRounds, prompts, told, how)
 }
 
 async function graded(
@@ -104,10 +127,14 @@ async function graded(
 }
 
 /** A tree of the prompt and the answers of a lesson, which are learnt token for token as they were drawn. */
-function rowOf({ tokens, answers, demonstration }: Judged & RoundPrompt, lesson: Lesson): NewRow {
+function rowOf({ tokens, answers, opponents, demonstration }: Judged & RoundPrompt, lesson: Lesson): NewRow {
+  const answerOf = (which: Which): Pick<Answer, 'tokens' | 'loss'> => {
+    if (which === 'demonstration') return { tokens: [...(demonstration ?? [])] }
+    return typeof which === 'number' ? answers[which] : opponents[which.opponent]
+  }
   const leaves = lesson.sequences.map((which, sequence): SegmentInput => {
-    const answer = which === 'demonstration' ? { tokens: demonstration ?? [] } : answers[which]
-    const loss = ('loss' in answer && answer.loss) || answer.tokens.map(() => 1)
+    const answer = answerOf(which)
+    const loss = answer.loss ?? answer.tokens.map(() => 1)
     return { tokens: answer.tokens, loss, parent: 0, ...(sequence > 0 && { sequence }) }
   })
   return { segments: [{ tokens }, ...leaves], ...(lesson.values && { values: lesson.values }) }
@@ -123,49 +150,4 @@ function withOthers(rows: readonly { index: number; row: NewRow }[]): NewRow[] {
     if (other) return withAnswersOf({ id: 0, ...row }, { id: 0, ...other.row })
     throw new HoneError('E_EMPTY', 'this objective compares answers with those to other prompts: there is 1 prompt')
   })
-}
-
-function describe(
-  { prompt, answers, scores }: Judged,
-  lessons: readonly Lesson[],
-  { round, step, form }: { round: number; step: number; form: Form },
-): SampleEvent[] {
-  const names = forms[form] as readonly string[]
-  const roles = new Map(
-    lessons.flatMap(({ sequences, values }) =>
-      sequences.map(
-        (which, place) => [which, roleOf(names[place] ?? `place ${place + 1}`, values?.['label']?.[place])] as const,
-      ),
-    ),
-  )
-  return answers.map(({ text, tokens, finish }, i) => ({
-    type: 'sample',
-    step,
-    prompt,
-    text,
-    ...(scores.length > 0 && { score: scores[i] }),
-    round: round + 1,
-    role: roles.get(i) ?? null,
-    tokens: tokens.length,
-    finish,
-  }))
-}
-
-const roleOf = (name: string, label: number | undefined) => (label === undefined ? name : label === 1 ? 'good' : 'bad')
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-
-function metricsOf(judged: readonly Judged[]): Record<string, number> {
-  const answers = judged.flatMap((one) => one.answers)
-  const figures = {
-    length: mean(answers.map(({ tokens }) => tokens.length)),
-    unfinished: mean(answers.map(({ finish }) => Number(finish === 'length'))),
-    distinct: mean(judged.map((one) => new Set(one.answers.map(({ text }) => text)).size / one.answers.length)),
-  }
-  if (judged[0].scores.length === 0) return figures
-  return {
-    score: mean(judged.map(({ scores }) => mean(scores))),
-    bestScore: mean(judged.map(({ scores }) => Math.max(...scores))),
-    ...figures,
-  }
 }

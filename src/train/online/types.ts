@@ -1,5 +1,5 @@
 import type { ObjectiveId } from '../../objectives/index.ts'
-import type { Answered } from '../../rewards/index.ts'
+import type { Answer, Answered } from '../../rewards/index.ts'
 
 /** A prompt with its answers and what they are worth. */
 export interface Judged extends Answered {
@@ -9,12 +9,17 @@ export interface Judged extends Answered {
   scores: readonly number[]
   /** The answer of a demonstration. */
   demonstration: readonly number[] | null
+  /** Answers of the method's opponent, and what they are worth. */
+  opponents: readonly Answer[]
+  opponentScores: readonly number[]
 }
+
+/** An answer to learn from: a place in `answers`, the demonstration, or a place in `opponents`. */
+export type Which = number | 'demonstration' | { opponent: number }
 
 /** Answers to learn from, in the order of the objective's form. */
 export interface Lesson {
-  /** Which sequences: places in `answers`, or the demonstration. */
-  sequences: readonly (number | 'demonstration')[]
+  sequences: readonly Which[]
   /** Numbers of these sequences, by name. */
   values?: Record<string, number[]>
 }
@@ -33,6 +38,11 @@ export interface OnlineMethod {
   objective: ObjectiveId
   /** Whether somebody has to say how good answers are. */
   judged: boolean
+  /**
+   * Who else answers each prompt: the geometric mixture of the model with its reference (`mixtureShare`), the reference, or the
+   * model itself. Greedily, with one answer, or as the model does, with n.
+   */
+  opponent?: { from: 'mixture' | 'reference' | 'model'; greedy?: boolean }
   /** Every round learns from the model as it stands at the start of the run, with the answers of the latest model. */
   restarts?: boolean
   /** Other defaults than those of `onlineKeys` and of the objective. */
