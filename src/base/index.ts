@@ -1,5 +1,6 @@
 export { HoneError, type HoneErrorOptions, throwIfAborted } from './errors.ts'
 export { formatCount, formatDuration, formatNumber, formatShare } from './format.ts'
+export { pause } from './pause.ts'
 export * from './platform/index.ts'
 export { philox, type Random, random, streamId } from './random.ts'
 export { closest, mergeConfig, parseConfig, parseOverrides, showValue } from './schema.ts'

@@ -1,5 +1,5 @@
 /** Requests to a hub that speaks the Hugging Face API: time limits, retries, and errors that say what to do. */
-import { HoneError, joinPath, platform, throwIfAborted } from '../base/index.ts'
+import { HoneError, joinPath, pause, platform, throwIfAborted } from '../base/index.ts'
 
 export type HubKind = 'model' | 'dataset'
 
@@ -82,25 +82,6 @@ export async function retrying<T>(
       await pause(retryMs * 2 ** attempt * 0.5, signal)
     }
   }
-}
-
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer)
-      try {
-        throwIfAborted(signal)
-      } catch (error) {
-        reject(error)
-      }
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
-    if (signal?.aborted) stop()
-    else signal?.addEventListener('abort', stop, { once: true })
-  })
 }
 
 /**

@@ -1,6 +1,6 @@
 /** One file of the hub into the cache: resumed where it broke off, checked by size and hash, put in place at once. */
-import { HoneError, joinPath, parentPath, platform, throwIfAborted } from '../base/index.ts'
-import { get, type HubSettings, Passing, pause, retrying } from './hub-client.ts'
+import { HoneError, joinPath, parentPath, pause, platform, throwIfAborted } from '../base/index.ts'
+import { get, type HubSettings, Passing, retrying } from './hub-client.ts'
 import { blobName, type HubFile, type HubRepository } from './hub-tree.ts'
 
 /** Written, and flushed, in pieces of this many bytes. */
