@@ -8,6 +8,16 @@ export {
   wilson,
 } from './bootstrap.ts'
 export {
+  cohenKappa,
+  evaluateJudge,
+  type JudgeAgreement,
+  type JudgedPairs,
+  judgeAgreement,
+  type LabelledPair,
+  type LabelledVerdict,
+  labelledPairs,
+} from './judge-metrics.ts'
+export {
   type ChoiceLikelihood,
   type ChoiceNormalisation,
   exactMatch,

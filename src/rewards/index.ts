@@ -9,4 +9,5 @@ export {
   type RewardFunction,
   requireScores,
 } from './grader.ts'
+export * from './judges/index.ts'
 export { type RewardScoresOptions, rewardScores, type ScoredAnswer, type ScoredAnswers } from './score.ts'

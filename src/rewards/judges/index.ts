@@ -1,0 +1,33 @@
+export { type EndpointJudgeOptions, endpointJudge, type RubricOptions } from './endpoint.ts'
+export { type JudgeAbilities, type JudgeOptions, makeJudge } from './judge.ts'
+export { type LocalJudgeOptions, localModelJudge } from './local.ts'
+export {
+  type BatchedRewardFunction,
+  batchedGrader,
+  functionJudge,
+  graderJudge,
+  judgeGrader,
+  type ProgramJudgeOptions,
+  type RewardProgram,
+  type VerifierLike,
+  type VerifierScore,
+  verifierJudge,
+} from './programs.ts'
+export { type RewardModelJudgeOptions, rewardModelJudge } from './reward-model.ts'
+export { bradleyTerry, type RankingRule, rankingRules } from './round-robin.ts'
+export { fillRubric, rubrics } from './rubrics.ts'
+export type {
+  Comparison,
+  Judge,
+  JudgeCallOptions,
+  JudgedAnswer,
+  JudgedList,
+  JudgedPair,
+  JudgeKind,
+  JudgePrompt,
+  PairVerdict,
+  Preference,
+  Ranking,
+  Score,
+  Settled,
+} from './types.ts'
