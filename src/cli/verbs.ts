@@ -20,6 +20,7 @@ const verbs: readonly VerbEntry[] = [
   entry('sample', 'complete prompts, or chat', () => import('./sample.ts')),
   entry('score', 'log-probs of given texts, token by token', () => import('./score.ts')),
   entry('eval', 'measure a model on tasks, with intervals', () => import('./eval.ts')),
+  entry('judge', 'how far a judge agrees with labelled pairs', () => import('./judge.ts')),
   entry('data inspect', 'show rows as the model reads them: tokens, loss, lengths', () => import('./data-inspect.ts')),
   entry('data convert', 'turn answers of one form into another: pairs, rankings, …', () => import('./data-convert.ts')),
   entry('export', 'write a model for other tools: hf, gguf or peft', () => import('./export.ts')),
