@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { HoneError, parseConfig, pause, platform, random, throwIfAborted } from '../base/index.ts'
+import { HoneError, parseConfig, pause, platform, throwIfAborted } from '../base/index.ts'
 import { expectedTokens, readAnswer } from './answer.ts'
+import { backoff, exhausted } from './backoff.ts'
 import { openBudget } from './budget.ts'
 import { type AnswerCache, folderCache, memoryCache, noCache } from './cache.ts'
 import { readEndpoint, readKey, requestBody, requestHash } from './endpoint.ts'
@@ -59,7 +60,7 @@ const schema = z.strictObject({
  */
 export async function openChat({ apiKey, ...given }: ChatOptions): Promise<ChatClient> {
   const options = parseConfig(schema, given, { what: 'the chat client' })
-  const { model, concurrency, maxBytes, timeoutMs, retries, maxBackoffMs, backoffMs, responseFormat } = options
+  const { model, concurrency, maxBytes, timeoutMs, retries, responseFormat } = options
   const { url, name: endpoint } = readEndpoint(options.endpoint)
   const key = readKey({ apiKey, apiKeyEnv: options.apiKeyEnv })
   const gate = rateGate(options)
@@ -67,7 +68,6 @@ export async function openChat({ apiKey, ...given }: ChatOptions): Promise<ChatC
   const cache = openCache(options.cache)
   const transcript = options.transcript === undefined ? noTranscript : await openTranscript(options.transcript)
   const join = flights<ChatAnswer>()
-  const draw = random(options.seed, 'chat back-off')
 
   const asSent = ({ schema, ...request }: ChatRequest): ChatRequest =>
     responseFormat && schema ? { ...request, schema } : request
@@ -116,23 +116,9 @@ export async function openChat({ apiKey, ...given }: ChatOptions): Promise<ChatC
       const failure = await tryOnce(request, tries, signal)
       if (!(failure instanceof Passing)) return failure
       const repetition = tries.count - 1
-      const isBusy = failure.status === 429
-      const words = parseInt(hash.slice(0, 8), 16)
-      const wait =
-        failure.waitMs ?? Math.min(maxBackoffMs, backoffMs * 2 ** repetition * (0.5 + draw.unit(words, repetition)))
-      if (repetition >= retries || wait > maxBackoffMs) {
-        const asked = wait > maxBackoffMs ? `; it asks to wait ${Math.ceil(wait / 1000)} s` : ''
-        throw new HoneError(
-          isBusy ? 'E_RATE_LIMIT' : 'E_NETWORK',
-          `${endpoint} gave no answer in ${tries.count} ${tries.count === 1 ? 'try' : 'tries'}: ${failure.message}${asked}`,
-          {
-            help: isBusy
-              ? 'Lower concurrency, requestsPerMinute or tokensPerMinute, or come back later.'
-              : 'Check that it runs and is reached from here; timeoutMs and retries can be raised.',
-            cause: failure,
-          },
-        )
-      }
+      const wait = failure.waitMs ?? backoff(hash, repetition, options)
+      const isTooLong = wait > options.maxBackoffMs
+      if (repetition >= retries || isTooLong) throw exhausted(endpoint, tries.count, failure, isTooLong ? wait : null)
       // Who asks for patience asks it of all requests.
       if (failure.waitMs !== null) gate.hold(wait)
       await pause(wait, signal)

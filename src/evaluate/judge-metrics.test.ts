@@ -110,15 +110,20 @@ test('labels stand evenly in both places, the same for the same seed, and equal 
   expect(labelledPairs(pairRows(10), { seed: 2 })).not.toEqual(labelled)
   const even = { prompt: 'q', chosen: 'a', rejected: 'b', score_chosen: 3, score_rejected: 3, reference: 'c' }
   expect(labelledPairs(file([even]))).toMatchObject([{ label: 'tie', pair: { reference: 'c' }, line: 1 }])
-  const turns = {
-    chosen: [
-      { role: 'user', content: 'q' },
-      { role: 'assistant', content: 'a' },
-    ],
-    rejected: 'b',
-    prompt: 'q',
+  const talk = (answer: string) => [
+    { role: 'user', content: 'q' },
+    { role: 'assistant', content: answer },
+  ]
+  const turns = { chosen: talk('a'), rejected: talk('b') }
+  expect(labelledPairs(file([turns]))[0].pair).toMatchObject({
+    prompt: [{ role: 'user', content: 'q' }],
+    answers: ['b', 'a'],
+  })
+  const more = {
+    ...turns,
+    chosen: [...turns.chosen, { role: 'user', content: 'and?' }, { role: 'assistant', content: 'c' }],
   }
-  expect(labelledPairs(file([turns]))[0].pair.prompt).toEqual([{ role: 'user', content: 'q' }])
+  expect(() => labelledPairs(file([more]))).toThrow(/pairs.jsonl:1: an answer has 3 turns/)
   expect(() => labelledPairs(file([{ text: 'x' }]))).toThrow(/pairs.jsonl:1: .*expected a pair/)
 })
 

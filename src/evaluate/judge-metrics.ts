@@ -140,9 +140,13 @@ function textsOf(row: PreferenceRow): { prompt: JudgePrompt; answers: [string, s
   return { prompt: row.prompt, answers: [textOf(row.chosen), textOf(row.rejected)] }
 }
 
-/** An answer of several turns with who speaks before each. */
-const textOf = (turns: readonly Message[]): string =>
-  turns.length === 1 ? turns[0].content : turns.map(({ role, content }) => `[${role}]\n${content}`).join('\n\n')
+function textOf(turns: readonly Message[]): string {
+  if (turns.length === 1) return turns[0].content
+  throw rowError(
+    `an answer has ${turns.length} turns, expected one of the assistant`,
+    'A judge compares single answers.',
+  )
+}
 
 export interface JudgedPairs {
   verdicts: Settled<Comparison>[]
