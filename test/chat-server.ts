@@ -85,6 +85,10 @@ export const serve = {
       }
       more()
     },
+  later:
+    (text: string, ms: number): Behaviour =>
+    (response) =>
+      void setTimeout(() => json(response, 200, completion(text)), ms),
   /** A right answer, a byte at a time. */
   drip:
     (text: string, everyMs: number): Behaviour =>

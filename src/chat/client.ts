@@ -4,7 +4,7 @@ import { expectedTokens, readAnswer } from './answer.ts'
 import { backoff, exhausted } from './backoff.ts'
 import { openBudget } from './budget.ts'
 import { type AnswerCache, folderCache, memoryCache, noCache } from './cache.ts'
-import { readEndpoint, readKey, requestBody, requestHash } from './endpoint.ts'
+import { readEndpoint, readKey, requestBody, requestHash, type TokenLimit, tokenLimits } from './endpoint.ts'
 import { flights } from './flights.ts'
 import { Passing, post } from './http.ts'
 import { rateGate } from './rate.ts'
@@ -27,6 +27,8 @@ export interface ChatOptions extends RetryOptions, RateLimits {
   maxBytes?: number
   /** False keeps a request's schema from being sent, for endpoints that refuse `response_format`. */
   responseFormat?: boolean
+  /** What the limit of an answer is called; OpenAI's models that think take 'max_completion_tokens' alone. */
+  tokenLimit?: TokenLimit
   /** The stretch of time that the limits per minute are kept over, for tests. */
   windowMs?: number
 }
@@ -42,6 +44,7 @@ const schema = z.strictObject({
   transcript: z.string().optional(),
   maxBytes: limit.default(4 << 20),
   responseFormat: z.boolean().default(true),
+  tokenLimit: z.enum(tokenLimits).default('max_tokens'),
   concurrency: limit.default(4),
   requestsPerMinute: positive.optional(),
   tokensPerMinute: positive.optional(),
@@ -134,7 +137,14 @@ export async function openChat({ apiKey, ...given }: ChatOptions): Promise<ChatC
       let answer: ReturnType<typeof readAnswer> | null = null
       try {
         tries.count++
-        const value = await post(requestBody(model, request), { url, name: endpoint, key, timeoutMs, maxBytes, signal })
+        const value = await post(requestBody(model, request, options.tokenLimit), {
+          url,
+          name: endpoint,
+          key,
+          timeoutMs,
+          maxBytes,
+          signal,
+        })
         answer = readAnswer(value, request)
         tokens = answer.usage.promptTokens + answer.usage.completionTokens
         return answer

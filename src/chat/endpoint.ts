@@ -49,15 +49,23 @@ export function readKey({ apiKey, apiKeyEnv }: { apiKey?: string; apiKeyEnv?: st
   })
 }
 
+/** Names of the limit of an answer: the usual one, and that of OpenAI's models that think, which refuse the usual one. */
+export const tokenLimits = ['max_tokens', 'max_completion_tokens'] as const
+export type TokenLimit = (typeof tokenLimits)[number]
+
 /** What is sent for a request. */
-export function requestBody(model: string, request: ChatRequest): Record<string, unknown> {
+export function requestBody(
+  model: string,
+  request: ChatRequest,
+  tokenLimit: TokenLimit = 'max_tokens',
+): Record<string, unknown> {
   const { messages, temperature, topP, maxTokens, seed, logprobs, stop, schema } = request
   return {
     model,
     messages: messages.map(({ role, content }) => ({ role, content })),
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { top_p: topP }),
-    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+    ...(maxTokens !== undefined && { [tokenLimit]: maxTokens }),
     ...(seed !== undefined && { seed }),
     ...(stop !== undefined && { stop }),
     ...(logprobs !== undefined && logprobs !== false && { logprobs: true }),

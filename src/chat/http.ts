@@ -53,12 +53,12 @@ export async function post(body: unknown, options: PostOptions): Promise<unknown
       signal: control.signal,
     })
     const text = await readText(response, maxBytes, name)
-    if (!response.ok) throw refusal(response, text, name, clean)
-    try {
-      return withoutKey(JSON.parse(text), clean)
-    } catch {
-      throw new Passing(`it answered ${shown(clean(text))}, which is no JSON`)
-    }
+    const { status, headers } = response
+    if (!response.ok) throw refusal({ status, headers }, text, name, clean)
+    const value = parsed(text, clean)
+    const failed = failedStatus(value)
+    if (failed !== null) throw refusal({ status: failed, headers }, text, name, clean)
+    return value
   } catch (error) {
     throwIfAborted(signal)
     if (error instanceof HoneError || error instanceof Passing) throw error
@@ -76,6 +76,21 @@ export async function post(body: unknown, options: PostOptions): Promise<unknown
 
 /** Shorter ones are what endpoints without keys are given: 'EMPTY', 'none'. */
 const isSecret = (key: string | null): key is string => key !== null && key.length >= 8
+
+function parsed(text: string, clean: (text: string) => string): unknown {
+  try {
+    return withoutKey(JSON.parse(text), clean)
+  } catch {
+    throw new Passing(`it answered ${shown(clean(text))}, which is no JSON`)
+  }
+}
+
+/** The status that a document stands for which tells of an error under a status of 200, as gateways send it. */
+function failedStatus(value: unknown): number | null {
+  if (typeof value !== 'object' || value === null || !('error' in value) || 'choices' in value) return null
+  const code = (value.error as { code?: unknown } | null)?.code
+  return typeof code === 'number' && code >= 400 && code < 600 ? code : 400
+}
 
 async function readText(response: Response, maxBytes: number, name: string): Promise<string> {
   const decoder = new TextDecoder()
@@ -103,8 +118,12 @@ function withoutKey(value: unknown, clean: (text: string) => string): unknown {
 
 const passing = new Set([408, 425, 429])
 
-function refusal(response: Response, text: string, name: string, clean: (text: string) => string): Error {
-  const { status, headers } = response
+function refusal(
+  { status, headers }: Pick<Response, 'status' | 'headers'>,
+  text: string,
+  name: string,
+  clean: (text: string) => string,
+): Error {
   const { message, code } = complaint(text)
   const said = `${name} answered ${status}${message ? `: ${shown(clean(message))}` : ''}`
   if (status === 401 || status === 403 || code === 'insufficient_quota') {

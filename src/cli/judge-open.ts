@@ -55,8 +55,12 @@ export const judgeKeys = {
     .default('mean')
     .describe('of the scores of several reward models'),
   lambda: z.number().nonnegative().default(0.5).describe('of the ensemble by variance'),
-  temperature: z.number().nonnegative().default(0).describe('of the endpoint'),
+  temperature: z.number().nonnegative().nullable().default(0).describe('of the endpoint; null: its own'),
   maxTokens: z.int().positive().default(1024).describe('longest answer of the endpoint'),
+  tokenLimit: z
+    .enum(['max_tokens', 'max_completion_tokens'])
+    .default('max_tokens')
+    .describe('what the endpoint calls the longest answer'),
   requests: limit.describe('budget: HTTP requests at most'),
   tokens: limit.describe('budget: tokens at most, prompts and answers together'),
   requestsPerMinute: limit.describe('of the endpoint'),
@@ -95,14 +99,18 @@ const sources: Record<'endpoint' | 'local' | 'reward' | 'verifier', Source> = {
         help: usage,
       })
     }
-    const { requestsPerMinute, tokensPerMinute, concurrency, retries, responseFormat, transcript } = keys
+    const { requestsPerMinute, tokensPerMinute, concurrency, retries, responseFormat, tokenLimit, transcript } = keys
     const { cache = joinPath(platform().cacheFolder(), 'chat') } = keys
     const client = await openChat({
       ...{ endpoint, model, apiKeyEnv: keyEnv, budget: { requests, tokens }, requestsPerMinute, tokensPerMinute },
-      ...{ concurrency, retries, responseFormat, transcript, seed, cache: cache === '' ? null : cache },
+      ...{ concurrency, retries, responseFormat, tokenLimit, transcript, seed, cache: cache === '' ? null : cache },
       ...{ backoffMs: 1000 * backoff, timeoutMs: 1000 * timeout },
     })
-    const judge = endpointJudge(client, { ...options, asks: [ask], sampling: { temperature, maxTokens } })
+    const judge = endpointJudge(client, {
+      ...options,
+      asks: [ask],
+      sampling: { temperature: temperature ?? undefined, maxTokens },
+    })
     return { judge, spent: client.spent, [Symbol.asyncDispose]: () => client.close() }
   },
   async local(keys, terminal, options) {

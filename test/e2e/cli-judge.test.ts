@@ -87,7 +87,6 @@ test('a call without a judge, with two, or with one that is none', async () => {
     [[], /got none of them, expected one of/],
     [['--local', 'tiny', '--reward', 'happy.ts'], /got --local and --reward/],
     [['--endpoint', 'http://localhost:1/v1'], /needs --model/],
-    [['--endpoint', 'localhost', '--model', 'm'], /no address/],
     [['--reward', './broken.ts'], /no default export that is a function/],
     [['--verifier', './happy.ts'], /no default export with a function verify/],
     [['--reward', 'model'], /no scalar head/],

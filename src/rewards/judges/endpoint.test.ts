@@ -145,6 +145,8 @@ test('a rubric of one’s own, and one that lacks a slot', async () => {
   expect(asked(server.requests[0])).toMatch(
     /^On size: Say a number\.\n<answer>\n10\n<\/answer>\n\nReply with .* from 0 to 10/,
   )
-  const bad = endpointJudge(client, { rubric: { pointwise: 'Is it good? {answer}' } })
-  expect(await bad.score([{ prompt, answer: '1' }])).toMatchObject([{ code: 'E_RUBRIC' }])
+  const bad = (text: string) => () => endpointJudge(client, { rubric: { pointwise: text } })
+  expect(bad('Is it good? {answer}')).toThrow(/the rubric lacks \{prompt\}/)
+  expect(bad('{prompt} {answer} {answerA}')).toThrow(/the slot \{answerA\}, expected some of/)
+  expect(bad('{prompt} {answer} {constructor}')).toThrow(/the slot \{constructor\}/)
 })

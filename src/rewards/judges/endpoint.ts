@@ -1,17 +1,8 @@
 import { z } from 'zod'
 import { askFor, type ChatClient, type ChatRequest, settleAll } from '../../chat/index.ts'
 import { type JudgeAbilities, type JudgeOptions, makeJudge } from './judge.ts'
-import { defaultCriteria, fillRubric, jsonReplies, rubrics, sharedSlots } from './rubrics.ts'
+import { jsonReplies, questioner, type RubricOptions } from './rubrics.ts'
 import type { Judge, JudgeCallOptions, JudgedAnswer, JudgeKind } from './types.ts'
-
-export interface RubricOptions {
-  /** In the place of ours. */
-  rubric?: Partial<Record<JudgeKind, string>>
-  /** What counts, for the slot {criteria}. */
-  criteria?: string
-  /** Ends of the scale of scores; default 1 to 5. */
-  scale?: { low: number; high: number }
-}
 
 export interface EndpointJudgeOptions extends JudgeOptions, RubricOptions {
   /** The kinds that are asked; the others follow from them where they can. Default: all. */
@@ -29,9 +20,10 @@ const isPermutation = (places: readonly number[], count: number) =>
 
 /** A judge that asks a chat endpoint with a rubric, for answers in JSON. @throws HoneError E_RUBRIC */
 export function endpointJudge(client: ChatClient, options: EndpointJudgeOptions = {}): Judge {
-  const { rubric, criteria = defaultCriteria, scale = { low: 1, high: 5 }, system, ...rest } = options
+  const { rubric, criteria, scale = { low: 1, high: 5 }, system, ...rest } = options
   const { asks = ['pointwise', 'pairwise', 'listwise'], sampling = {}, ...judgeOptions } = rest
 
+  const question = questioner(asks, jsonReplies, { rubric, criteria })
   function ask<T>(
     kind: JudgeKind,
     about: Pick<JudgedAnswer, 'prompt' | 'reference'>,
@@ -39,10 +31,7 @@ export function endpointJudge(client: ChatClient, options: EndpointJudgeOptions 
     schema: z.ZodType<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const { needs } = rubrics[kind]
-    const values = { ...sharedSlots(about, criteria), ...slots }
-    const question = fillRubric(rubric?.[kind] ?? rubrics[kind].template, values, needs)
-    const content = `${question}\n\n${fillRubric(jsonReplies[kind], values)}`
+    const content = question(kind, about, slots)
     const messages = [...(system === undefined ? [] : [{ role: 'system', content: system }]), { role: 'user', content }]
     const wanted = { name: kind, schema }
     return askFor(client, { messages, temperature: 0, ...sampling }, wanted, { signal }).then(({ value }) => value)

@@ -1,4 +1,4 @@
-export { type EndpointJudgeOptions, endpointJudge, type RubricOptions } from './endpoint.ts'
+export { type EndpointJudgeOptions, endpointJudge } from './endpoint.ts'
 export { type JudgeAbilities, type JudgeOptions, makeJudge } from './judge.ts'
 export { type LocalJudgeOptions, localModelJudge } from './local.ts'
 export {
@@ -15,7 +15,7 @@ export {
 } from './programs.ts'
 export { type RewardModelJudgeOptions, rewardModelJudge } from './reward-model.ts'
 export { bradleyTerry, type RankingRule, rankingRules } from './round-robin.ts'
-export { fillRubric, rubrics } from './rubrics.ts'
+export { fillRubric, type RubricOptions, rubrics } from './rubrics.ts'
 export type {
   Comparison,
   Judge,

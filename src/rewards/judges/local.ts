@@ -1,10 +1,9 @@
 import { HoneError, throwIfAborted } from '../../base/index.ts'
 import { packTree, type RowInput, rowTokens } from '../../batch/index.ts'
 import type { OpenModel } from '../../engine/index.ts'
-import type { RubricOptions } from './endpoint.ts'
 import { type JudgeOptions, makeJudge } from './judge.ts'
-import { defaultCriteria, fillRubric, rubrics, sharedSlots, tokenReplies } from './rubrics.ts'
-import type { Judge, JudgeCallOptions, JudgedAnswer, JudgeKind, Preference, Score, Settled } from './types.ts'
+import { questioner, type RubricOptions, tokenReplies } from './rubrics.ts'
+import type { Judge, JudgeCallOptions, JudgeKind, Preference, Score, Settled } from './types.ts'
 
 type Open = Pick<OpenModel, 'engine' | 'tokenizer' | 'template'>
 
@@ -26,7 +25,7 @@ export interface LocalJudgeOptions extends JudgeOptions, RubricOptions {
  * @throws HoneError E_RUBRIC, E_CONFIG for a scale beyond one digit
  */
 export function localModelJudge(open: Open, options: LocalJudgeOptions = {}): Judge {
-  const { id = 'local model', rubric, criteria = defaultCriteria, scale = { low: 1, high: 5 }, ...rest } = options
+  const { id = 'local model', rubric, criteria, scale = { low: 1, high: 5 }, ...rest } = options
   const { asks = ['pointwise', 'pairwise'], tieChance = 0, microTokens = 4096, ...judgeOptions } = rest
   const { low, high } = scale
   if (!Number.isInteger(low) || !Number.isInteger(high) || low < 0 || high > 9 || low >= high) {
@@ -36,15 +35,7 @@ export function localModelJudge(open: Open, options: LocalJudgeOptions = {}): Ju
   }
   const digits = Array.from({ length: high - low + 1 }, (_, i) => low + i)
 
-  const question = (
-    kind: Exclude<JudgeKind, 'listwise'>,
-    about: Pick<JudgedAnswer, 'prompt' | 'reference'>,
-    slots: Record<string, string | number>,
-  ) => {
-    const values = { ...sharedSlots(about, criteria), ...slots }
-    const { needs, template } = rubrics[kind]
-    return `${fillRubric(rubric?.[kind] ?? template, values, needs)}\n\n${fillRubric(tokenReplies[kind], values)}`
-  }
+  const question = questioner(asks, tokenReplies, { rubric, criteria })
   const read = (questions: string[], replies: string[], { signal, onProgress }: JudgeCallOptions) =>
     replyChances(open, questions, replies, { signal, onProgress, microTokens })
 
