@@ -122,8 +122,6 @@ export async function openChat({ apiKey, ...given }: ChatOptions): Promise<ChatC
       const wait = failure.waitMs ?? backoff(hash, repetition, options)
       const isTooLong = wait > options.maxBackoffMs
       if (repetition >= retries || isTooLong) throw exhausted(endpoint, tries.count, failure, isTooLong ? wait : null)
-      // Who asks for patience asks it of all requests.
-      if (failure.waitMs !== null) gate.hold(wait)
       await pause(wait, signal)
     }
   }
@@ -152,8 +150,10 @@ export async function openChat({ apiKey, ...given }: ChatOptions): Promise<ChatC
         settle(answer?.usage ?? null)
       }
     } catch (error) {
-      if (error instanceof Passing) return error
-      throw error
+      if (!(error instanceof Passing)) throw error
+      // Who asks for patience asks it of all requests, those included that wait for the place of this one.
+      if (error.waitMs !== null && error.waitMs <= options.maxBackoffMs) gate.hold(error.waitMs)
+      return error
     } finally {
       leave(tokens)
     }
