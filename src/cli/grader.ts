@@ -1,62 +1,50 @@
-import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { HoneError, isAbsolute, joinPath, platform } from '../base/index.ts'
-import { functionGrader, type Grader, type RewardFunction } from '../rewards/index.ts'
-import type { Tools } from '../train/index.ts'
+import { HoneError, parseConfig } from '../base/index.ts'
+import { type Grader, judgeGrader } from '../rewards/index.ts'
+import { readConfigFile } from './config-file.ts'
+import { type JudgeKeys, judgeKeys, openJudge } from './judge-open.ts'
+import type { Terminal } from './terminal.ts'
 
-export const rewardKey = z
-  .string()
-  .describe('who judges answers: a file whose default export is (prompt, answer, row) => number')
+/** The keys that say who judges the answers of a model: a reward by its name, or any judge by a file of its keys. */
+export const graderKeys = {
+  reward: z
+    .array(z.string())
+    .optional()
+    .describe('a file whose default export is (prompt, answer, row) => number, or reward models'),
+  judge: z
+    .string()
+    .optional()
+    .describe('a YAML file with keys of `hone judge`: endpoint and model, local, verifier, …'),
+} as const
 
-export const toolsKey = z
-  .string()
-  .optional()
-  .describe('what answers a model that calls tools: a file whose default export is { stop, maxTurns, respond }')
+export type GraderKeys = z.output<z.ZodObject<typeof graderKeys>>
 
 export const rewardExample = [
   `echo 'export default (prompt: string, answer: string) => answer.split("happy").length - 1' > happy.ts`,
 ]
 
-/**
- * Whoever `--reward` names.
- * @throws HoneError E_NOT_FOUND, E_REWARD for a file that exports no function
- */
-export async function openGrader(name: string): Promise<Grader> {
-  const reward = await defaultOf(name, 'E_REWARD', 'a reward')
-  if (typeof reward === 'function') return functionGrader(name, reward as RewardFunction)
-  throw new HoneError('E_REWARD', `${name} has no default export that is a function`, {
-    help: 'Write: export default (prompt: string, answer: string) => answer.length',
-  })
+export interface OpenedGrader extends AsyncDisposable {
+  grader: Grader
 }
 
 /**
- * What `--tools` names.
- * @throws HoneError E_NOT_FOUND, E_TOOLS for a file that exports something else
+ * Whoever is named.
+ * @param what the verb that asks
+ * @throws HoneError E_USAGE unless that is exactly one of the two, and what opening a judge throws
  */
-export async function openTools(name: string): Promise<Tools> {
-  const loaded = toolsSchema.safeParse(await defaultOf(name, 'E_TOOLS', 'tools'))
-  if (loaded.success) return { id: name, ...loaded.data } as Tools
-  const { path, message } = loaded.error.issues[0]
-  throw new HoneError('E_TOOLS', `the default export of ${name} is no tools: ${path.join('.') || 'it'}: ${message}`, {
-    help: "Write: export default { stop: ['='], maxTurns: 4, respond: (asked, said) => '2;' }",
-  })
-}
-
-const toolsSchema = z.object({
-  stop: z.array(z.string().min(1)).min(1),
-  maxTurns: z.int().positive(),
-  respond: z.custom<Tools['respond']>((value) => typeof value === 'function', 'expected a function'),
-})
-
-/** The default export of a file of the user's own, by its path from the working folder. */
-async function defaultOf(name: string, code: `E_${string}`, what: string): Promise<unknown> {
-  const path = isAbsolute(name) ? name : joinPath(platform().workingFolder(), name)
-  if ((await platform().stat(path))?.kind !== 'file') {
-    throw new HoneError('E_NOT_FOUND', `there is no file ${name}, expected one that exports ${what}`)
+export async function openGrader(
+  { reward, judge }: GraderKeys,
+  what: string,
+  terminal: Terminal,
+): Promise<OpenedGrader> {
+  if ((reward === undefined) === (judge === undefined)) {
+    const got = reward ? '--reward and --judge' : 'neither --reward nor --judge'
+    throw new HoneError('E_USAGE', `${what} got ${got}, expected one of them`, {
+      help: `Example: ${what} --model tiny --data prompts.jsonl --out runs/mine --reward ./happy.ts`,
+    })
   }
-  try {
-    return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
-  } catch (error) {
-    throw new HoneError(code, `${name} cannot be loaded: ${(error as Error).message}`, { cause: error })
-  }
+  const given = judge === undefined ? { reward } : await readConfigFile(judge)
+  const keys = parseConfig(z.strictObject(judgeKeys), given, { what: judge ?? '--reward' }) as JudgeKeys
+  const opened = await openJudge(keys, terminal)
+  return { grader: judgeGrader(opened.judge), [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() }
 }

@@ -1,6 +1,5 @@
-import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { HoneError, isAbsolute, joinPath, platform } from '../base/index.ts'
+import { HoneError, joinPath, platform } from '../base/index.ts'
 import { openChat, type Spent } from '../chat/index.ts'
 import {
   type EnsembleRule,
@@ -15,8 +14,8 @@ import {
   type VerifierLike,
   verifierJudge,
 } from '../rewards/index.ts'
-import { openGrader } from './grader.ts'
 import { modelKeys, openForVerb } from './model.ts'
+import { defaultOf, isProgram, openProgram } from './programs.ts'
 import type { Terminal } from './terminal.ts'
 
 const { model: _, ...shared } = modelKeys
@@ -127,8 +126,8 @@ const sources: Record<'endpoint' | 'local' | 'reward' | 'verifier', Source> = {
   async reward(keys, terminal, { tieMargin }) {
     const { reward = [], ensemble: rule, lambda } = keys
     const [first] = reward
-    if (reward.length === 1 && /\.[mc]?[jt]s$/.test(first)) {
-      return { judge: graderJudge(await openGrader(first), { tieMargin }), [Symbol.asyncDispose]: async () => {} }
+    if (reward.length === 1 && isProgram(first)) {
+      return { judge: graderJudge(await openProgram(first), { tieMargin }), [Symbol.asyncDispose]: async () => {} }
     }
     await using stack = new AsyncDisposableStack()
     const models = []
@@ -161,15 +160,8 @@ export async function openJudge(keys: JudgeKeys, terminal: Terminal): Promise<Op
 }
 
 async function loadVerifier(name: string): Promise<VerifierLike> {
-  const path = isAbsolute(name) ? name : joinPath(platform().workingFolder(), name)
-  if ((await platform().stat(path))?.kind !== 'file') throw new HoneError('E_NOT_FOUND', `there is no file ${name}`)
-  let loaded: { default?: Partial<VerifierLike> }
-  try {
-    loaded = await import(pathToFileURL(path).href)
-  } catch (error) {
-    throw new HoneError('E_VERIFIER', `${name} cannot be loaded: ${(error as Error).message}`, { cause: error })
-  }
-  if (typeof loaded.default?.verify === 'function') return loaded.default as VerifierLike
+  const loaded = (await defaultOf(name, 'E_VERIFIER', 'a verifier')) as Partial<VerifierLike> | undefined
+  if (typeof loaded?.verify === 'function') return loaded as VerifierLike
   throw new HoneError('E_VERIFIER', `${name} has no default export with a function verify`, {
     help: 'Write: export default { verify: ({ prompt, answer, reference }) => ({ score: Number(answer === reference) }) }',
   })

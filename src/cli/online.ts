@@ -1,7 +1,8 @@
 import { exampleRows } from '../data/index.ts'
 import { objectives } from '../objectives/index.ts'
 import { type OnlineMethod, type OnlineOptions, online, onlineConfig, onlineMethods } from '../train/index.ts'
-import { openGrader, openTools, rewardExample, rewardKey, toolsKey } from './grader.ts'
+import { type GraderKeys, graderKeys, openGrader, rewardExample } from './grader.ts'
+import { openTools, toolsKey } from './programs.ts'
 import { follow, trainingKeys } from './train.ts'
 import { type Verb, verb } from './verb.ts'
 import type { VerbEntry } from './verbs.ts'
@@ -14,7 +15,8 @@ export const onlineVerbs: readonly VerbEntry[] = Object.values(onlineMethods).ma
 }))
 
 type Given = Omit<OnlineOptions, 'tools'> &
-  Pick<OnlineOptions, 'model' | 'data' | 'out'> & { reward?: string; tools?: string; rounds: number }
+  Pick<OnlineOptions, 'model' | 'data' | 'out'> &
+  GraderKeys & { tools?: string; rounds: number }
 
 const mainKeys = ['model', 'data', 'out', 'rounds', 'n', 'maxTokens', 'temperature'] as const
 
@@ -24,22 +26,29 @@ function onlineVerb(method: OnlineMethod): Verb {
   const own = ['resume', 'overwrite', 'seed', ...Object.keys(objectives[objective].params)]
   return verb({
     summary: `${summary} Reads ${reads}. (${source})`,
-    options: onlineConfig(method).extend({ ...trainingKeys, ...(judged && { reward: rewardKey }), tools: toolsKey }),
-    main: [...mainKeys.slice(0, 3), ...(judged ? ['reward'] : []), ...mainKeys.slice(3), ...own] as never,
-    placeholders: { model: 'MODEL', data: 'FILE', out: 'DIR', tools: 'FILE', ...(judged && { reward: 'FILE' }) },
+    options: onlineConfig(method).extend({ ...trainingKeys, ...(judged && graderKeys), tools: toolsKey }),
+    main: [...mainKeys.slice(0, 3), ...(judged ? ['reward', 'judge'] : []), ...mainKeys.slice(3), ...own] as never,
+    placeholders: {
+      model: 'MODEL',
+      data: 'FILE',
+      out: 'DIR',
+      tools: 'FILE',
+      ...(judged && { reward: 'FILE|MODEL', judge: 'FILE' }),
+    },
     example: [
       ...rows.map((row, i) => `echo '${JSON.stringify(row)}' ${i === 0 ? '>' : '>>'} ${reads}.jsonl`),
       ...(judged ? rewardExample : []),
       `hone online ${id} --model tiny --data ${reads}.jsonl --out runs/${id}${judged ? ' --reward ./happy.ts' : ''} maxTokens=16`,
     ],
     async run(options, terminal) {
-      const { reward, tools: toolsFile, ...keys } = options as unknown as Given
-      const grader = reward === undefined ? undefined : await openGrader(reward)
+      const { reward, judge, tools: toolsFile, ...keys } = options as unknown as Given
+      await using opened = judged ? await openGrader({ reward, judge }, `hone online ${id}`, terminal) : null
       const tools = toolsFile === undefined ? undefined : await openTools(toolsFile)
-      return follow(
+      // Awaited here: the judge closes when this ends.
+      return await follow(
         `online ${id}`,
         { epochs: keys.rounds },
-        (hooks) => online(id, { ...keys, grader, tools }, hooks),
+        (hooks) => online(id, { ...keys, grader: opened?.grader, tools }, hooks),
         terminal,
       )
     },

@@ -5,7 +5,8 @@ import { openVerbs, type Recipe, type RecipeForm, stageFolder } from '../proofs/
 import { catalogue, recipeIds, recipeOf } from '../recipes/index.ts'
 import { checkOutput } from '../runs/index.ts'
 import { trainKeys } from '../train/index.ts'
-import { openGrader, openTools, rewardExample, rewardKey, toolsKey } from './grader.ts'
+import { type GraderKeys, graderKeys, openGrader, rewardExample } from './grader.ts'
+import { openTools, toolsKey } from './programs.ts'
 import type { Terminal } from './terminal.ts'
 import { type Length, showEvents, trainingKeys } from './train.ts'
 import { type Outcome, type Verb, verb } from './verb.ts'
@@ -34,14 +35,14 @@ function runVerb(recipe: Recipe, line: string): Verb {
     summary: `${line}\n\nReads ${names.map((name) => `${name} (${reads[name]})`).join(', ')}`,
     options: z.strictObject({
       ...{ ...settings.shape, ...trainingKeys },
-      ...(judged && { reward: rewardKey }),
+      ...(judged && graderKeys),
       ...(turns && { tools: toolsKey }),
     }),
     main: [
       'model',
       'data',
       'out',
-      ...((judged ? ['reward'] : []) as []),
+      ...((judged ? ['reward', 'judge'] : []) as []),
       ...((turns ? ['tools'] : []) as []),
       'resume',
       'overwrite',
@@ -63,10 +64,10 @@ const rowsOf = (form: RecipeForm) => (form === 'prompts' ? promptRows : exampleR
 
 async function run(
   recipe: Recipe,
-  options: Target & { reward?: string; tools?: string },
+  options: Target & GraderKeys & { tools?: string },
   terminal: Terminal,
 ): Promise<Outcome> {
-  const { model, data, out, resume, overwrite, reward, tools: toolsFile, ...settings } = options
+  const { model, data, out, resume, overwrite, reward, judge, tools: toolsFile, ...settings } = options
   const { signal } = terminal
   await checkOutput(out, { resume, overwrite })
   const began = platform().elapsed()
@@ -76,9 +77,16 @@ async function run(
     ...{ signal, resume, overwrite },
     onProgress: terminal.status,
   })
-  const grader = reward === undefined ? undefined : await openGrader(reward)
+  await using judging = recipe.judged ? await openGrader({ reward, judge }, `hone run ${recipe.id}`, terminal) : null
   const tools = toolsFile === undefined ? undefined : await openTools(toolsFile)
-  const folder = await recipe.run({ ...verbs, model, data: named(recipe, [data].flat()), settings, grader, tools })
+  const folder = await recipe.run({
+    ...verbs,
+    model,
+    data: named(recipe, [data].flat()),
+    settings,
+    grader: judging?.grader,
+    tools,
+  })
   const seconds = platform().elapsed() - began
   terminal.status('')
   terminal.print(`${recipe.id}: ${formatDuration(seconds)}`)

@@ -39,7 +39,10 @@ const options = z.strictObject({
     .describe('drop below this share of the likeliest'),
   stop: z.array(z.string()).default([]).describe('a text that ends the answer; may be given several times'),
   n: z.int().positive().default(samplingDefaults.n).describe('answers a prompt'),
-  bestBy: z.string().optional().describe('of the n answers print the best alone, by a reward: a file as of --reward'),
+  bestBy: z
+    .array(z.string())
+    .optional()
+    .describe('of the n answers print the best alone, by a reward: a file or models, as of `hone online`'),
 })
 type Keys = z.output<typeof options>
 
@@ -61,7 +64,7 @@ export default verb({
     'n',
     'bestBy',
   ],
-  placeholders: { model: 'MODEL', prompts: 'FILE', bestBy: 'FILE' },
+  placeholders: { model: 'MODEL', prompts: 'FILE', bestBy: 'FILE|MODEL' },
   example: ['hone sample --model tiny --prompt "Once upon a time" --max-tokens 40 --temperature 0.8 --seed 1'],
   async run(keys, terminal) {
     const ways = [keys.prompt.length > 0, keys.prompts !== undefined, keys.chat].filter(Boolean).length
@@ -75,9 +78,11 @@ export default verb({
     const { maxTokens, temperature, topK, topP, minP, stop, n, seed } = keys
     const sampling = { maxTokens, temperature, topK, topP, minP, stop, n, seed }
     if (keys.chat) return { document: await chat(open, sampling, keys.system, terminal) }
-    const grader = keys.bestBy === undefined ? null : await openGrader(keys.bestBy)
-    const completions = await complete(open, questions, { ...keys, sampling, show: !grader }, terminal)
-    if (grader) return { document: { completions: await chooseBest(open, questions, completions, grader, terminal) } }
+    await using judging = keys.bestBy ? await openGrader({ reward: keys.bestBy }, 'hone sample', terminal) : null
+    const completions = await complete(open, questions, { ...keys, sampling, show: !judging }, terminal)
+    if (judging) {
+      return { document: { completions: await chooseBest(open, questions, completions, judging.grader, terminal) } }
+    }
     return { document: { completions: completions.map(toJson) } }
   },
 })

@@ -66,8 +66,9 @@ async function scoresOf(
 ): Promise<Settled<number>[]> {
   const { signal, microTokens } = options
   const scores: number[] = []
+  const rows = groups.map((group, i) => rowOf(group, i, open.template !== null))
   try {
-    for await (const { answers } of rewardScores(open, groups.map(rowOf), { signal, microTokens })) {
+    for await (const { answers } of rewardScores(open, rows, { signal, microTokens })) {
       scores.push(...answers.map(({ score }) => score))
     }
     return scores
@@ -80,16 +81,18 @@ async function scoresOf(
   }
 }
 
-function rowOf({ prompt, answers }: Group, index: number): Row {
+/** A prompt that is plain text is a user's turn to a model with a chat template, as it is when it is answered. */
+function rowOf({ prompt, answers }: Group, index: number, isChat: boolean): Row {
   const source = { file: 'prompt', line: index + 1 }
-  const turns = answers.map((content) => [{ role: 'assistant', content }])
-  if (answers.length > 1) {
-    return typeof prompt === 'string'
-      ? { kind: 'ranking', chat: false, prompt, answers, source }
-      : { kind: 'ranking', chat: true, prompt: [...prompt], answers: turns, source }
-  }
   // The label has no part in a score.
-  return typeof prompt === 'string'
-    ? { kind: 'unpaired', chat: false, label: true, prompt, completion: answers[0], source }
-    : { kind: 'unpaired', chat: true, label: true, prompt: [...prompt], completion: turns[0], source }
+  const one = { kind: 'unpaired', label: true, source } as const
+  const several = { kind: 'ranking', source } as const
+  if (typeof prompt === 'string' && !isChat) {
+    if (answers.length > 1) return { ...several, chat: false, prompt, answers }
+    return { ...one, chat: false, prompt, completion: answers[0] }
+  }
+  const asked = typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : [...prompt]
+  const turns = answers.map((content) => [{ role: 'assistant', content }])
+  if (answers.length > 1) return { ...several, chat: true, prompt: asked, answers: turns }
+  return { ...one, chat: true, prompt: asked, completion: turns[0] }
 }
