@@ -2,6 +2,7 @@ import { calculatorSays, callEnd, drawSum, isSum, sumPrompt, workedSum } from '.
 import { draws, many } from '../envs/draw.ts'
 import { mean } from '../evaluate/index.ts'
 import {
+  answers,
   atLeast,
   atMost,
   type Bench,
@@ -14,11 +15,12 @@ import {
   share,
   trajectories,
 } from '../proofs/index.ts'
-import type { Grader } from '../rewards/index.ts'
+import type { Answer, Grader } from '../rewards/index.ts'
 import type { Tools } from '../train/index.ts'
 
-const contrast = [1e-4, 3e-4].flatMap((learningRate) => [0.1, 0.5].map((beta) => ({ learningRate, beta })))
-const rates = [1e-4, 3e-4, 1e-3, 3e-3].map((learningRate) => ({ learningRate }))
+const contrast = [3e-5, 1e-4].flatMap((learningRate) => [0.2, 1].map((beta) => ({ learningRate, beta })))
+const rates = [3e-5, 1e-4, 3e-4, 1e-3].map((learningRate) => ({ learningRate }))
+const roundCount = 3
 const preferred = { referenceShare: 0, pairing: 'random' } as const
 
 /**
@@ -43,17 +45,17 @@ export default recipe({
 
   proof: proof<Size>({
     claim:
-      'M-DPO on trajectories with a calculator raises right answers by at least 8 points over SFT and 2 points over RAFT; with the outputs of the calculator left in the loss it is 2 points worse, or moves the probability of these outputs further.',
+      'M-DPO on trajectories with a calculator raises right answers by at least 8 points over SFT and 2 points over RAFT, and by more than DPO on answers without it; with the outputs of the calculator left in the loss it is 2 points worse, or moves the probability of these outputs further; the refreshed reference does no worse than that of the start.',
     baseline: 'sft',
-    seeds: 2,
+    seeds: 3,
     pilots: 1,
     goal: 'right',
     shrunk:
-      'a model of 0.3 M parameters, sums over single digits, 100 prompts of 4 answers a round, 2 rounds, and answers of the latest model alone. SFT is on as many trajectories again.',
+      'a model of 0.3 M parameters, sums over single digits, 300 prompts of 8 answers a round, and answers of the latest model alone. SFT is on as many trajectories again.',
     objectives: ['dpo', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, texts: 24_000, prompts: 100, updates: 40, items: 300 },
-      smoke: { width: 32, layers: 1, texts: 64, prompts: 8, updates: 2, items: 8 },
+      full: { width: 96, layers: 3, texts: 24_000, prompts: 300, answers: 8, updates: 19, items: 300 },
+      smoke: { width: 32, layers: 1, texts: 64, prompts: 8, answers: 2, updates: 2, items: 8 },
     },
     bases: async ({ fresh, trained }, { texts, ...size }) => {
       const data = many(texts, draws(0, 'multi-turn/texts'), (draw) => trajectory(draw))
@@ -66,10 +68,20 @@ export default recipe({
         const tools = { ...calculator, learnt: true }
         return run.bench.online('dpo', { ...run.rounds, ...preferred, beta: run.beta, tools })
       }),
+      'fixed reference': arm(contrast, (run) =>
+        run.bench.online('dpo', { ...run.rounds, ...preferred, beta: run.beta, referenceShare: 1 }),
+      ),
+      'no tool': arm(
+        contrast,
+        (run) => run.bench.online('dpo', { ...run.rounds, ...preferred, beta: run.beta, tools: undefined }),
+        alone,
+      ),
       raft: arm(rates, (run) => run.bench.online('raft', { ...run.rounds, threshold: 1 })),
       sft: arm(rates, ({ bench, rounds: { model, batchSize, learningRate, seed } }) => {
-        const data = many(bench.size.prompts * 4, draws(seed, 'multi-turn/more'), (draw) => trajectory(draw))
-        const steps = 2 * bench.size.updates
+        const data = many(bench.size.prompts * bench.size.answers, draws(seed, 'multi-turn/more'), (draw) =>
+          trajectory(draw),
+        )
+        const steps = roundCount * bench.size.updates
         return bench.train('sft', { model, data, steps, batchSize, learningRate, seed })
       }),
     },
@@ -80,6 +92,8 @@ export default recipe({
       return [
         atLeast('right, M-DPO less SFT', less(right, of('sft', 'right')), 0.08),
         atLeast('right, M-DPO less RAFT', less(right, of('raft', 'right')), 0.02),
+        atLeast('right, M-DPO less DPO without the tool', less(right, of('no tool', 'right')), 0),
+        atLeast('right, refreshed less fixed reference', less(right, of('fixed reference', 'right')), 0),
         mean(worse) >= 0.02
           ? atLeast('right, masked less unmasked', worse, 0.02)
           : atMost('change of the log-prob of outputs, masked less unmasked', moved, 0, { refutedAt: 0 }),
@@ -93,6 +107,7 @@ interface Size {
   layers: number
   texts: number
   prompts: number
+  answers: number
   updates: number
   items: number
 }
@@ -125,7 +140,7 @@ interface Run {
     model: string
     data: readonly object[]
     grader: Grader
-    tools: Tools
+    tools?: Tools
     rounds: number
     n: number
     maxTokens: number
@@ -138,19 +153,30 @@ interface Run {
   beta: number
 }
 
-function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>) {
+type Answers = (model: string, prompts: readonly string[], seed: number) => Promise<Pick<Answer, 'text' | 'finish'>[]>
+
+function withTool(model: string, prompts: readonly string[], seed: number) {
+  return trajectories(model, prompts, calculator, { seed, maxTokens: 32 })
+}
+
+/** What the calculator would say the model says itself. */
+function alone(model: string, prompts: readonly string[], seed: number) {
+  return answers(model, prompts, { seed, maxTokens: 32 })
+}
+
+function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>, answered: Answers = withTool) {
   return {
     trials,
     async run(bench: Bench<Size>, { beta, learningRate }: Settings) {
       const { seed, size, bases } = bench
       const model = bases['sft']
-      // Two rounds, each with prompts of its own.
-      const data = many(2 * size.prompts, draws(seed, 'multi-turn/prompts'), (draw) => {
+      // Each round has prompts of its own.
+      const data = many(roundCount * size.prompts, draws(seed, 'multi-turn/prompts'), (draw) => {
         const sum = drawSum(draw)
         return { prompt: sumPrompt(sum), sum }
       })
       const rounds = {
-        ...{ model, data, grader: checker, tools: calculator, rounds: 2, n: 4, maxTokens: 32 },
+        ...{ model, data, grader: checker, tools: calculator, rounds: roundCount, n: size.answers, maxTokens: 32 },
         ...{ promptsPerRound: size.prompts, stepsPerRound: size.updates, batchSize: 16 },
         ...{ learningRate: Number(learningRate), seed },
       }
@@ -158,7 +184,7 @@ function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>) {
 
       const sums = many(size.items, draws(seed, 'multi-turn/test'), (draw) => drawSum(draw))
       const asked = sums.map(sumPrompt)
-      const drawn = await trajectories(tuned, asked, calculator, { seed, maxTokens: 32 })
+      const drawn = await answered(tuned, asked, seed)
       const outputs = sums.map((sum, i) => {
         const [before, after] = workedSum(sum, null).split(callEnd)
         return { before: `${asked[i]}${before}${callEnd}`, piece: after.slice(0, 2) }
