@@ -51,7 +51,9 @@ const toolsSchema = z.object({
 export async function defaultOf(name: string, code: `E_${string}`, what: string): Promise<unknown> {
   const path = isAbsolute(name) ? name : joinPath(platform().workingFolder(), name)
   if ((await platform().stat(path))?.kind !== 'file') {
-    throw new HoneError('E_NOT_FOUND', `there is no file ${name}, expected one that exports ${what}`)
+    throw new HoneError('E_NOT_FOUND', `there is no file ${name}, expected one that exports ${what}`, {
+      help: 'Give its path from the folder where you are, for example ./mine.ts.',
+    })
   }
   try {
     return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
