@@ -16,10 +16,11 @@ import {
   trajectories,
 } from '../proofs/index.ts'
 import type { Answer, Grader } from '../rewards/index.ts'
+import { loadTokenizer } from '../text/index.ts'
 import type { Tools } from '../train/index.ts'
 
-const contrast = [3e-5, 1e-4].flatMap((learningRate) => [0.2, 1].map((beta) => ({ learningRate, beta })))
-const rates = [3e-5, 1e-4, 3e-4, 1e-3].map((learningRate) => ({ learningRate }))
+const contrast = [1e-4, 3e-4].flatMap((learningRate) => [0.2, 1].map((beta) => ({ learningRate, beta })))
+const rates = [1e-4, 3e-4, 1e-3, 3e-3].map((learningRate) => ({ learningRate }))
 const roundCount = 3
 const preferred = { referenceShare: 0, pairing: 'random' } as const
 
@@ -28,8 +29,8 @@ const preferred = { referenceShare: 0, pairing: 'random' } as const
  * tools. Only what the model itself wrote counts, in the policy and in the reference; a right and a wrong trajectory of the
  * same prompt are a pair; the reference is the model as each round begins.
  *
- * The proof's model has read trajectories of mixed quality and repeats their errors. Its calculator does the sums, so that to be
- * right is to call it rightly.
+ * The proof's model was tuned on trajectories of mixed quality and repeats their errors. Its calculator does the sums, which it
+ * never learnt, so that to be right is to call it rightly.
  */
 export default recipe({
   id: 'multi-turn-dpo',
@@ -58,8 +59,8 @@ export default recipe({
       smoke: { width: 32, layers: 1, texts: 64, prompts: 8, answers: 2, updates: 2, items: 8 },
     },
     bases: async ({ fresh, trained }, { texts, ...size }) => {
-      const data = many(texts, draws(0, 'multi-turn/texts'), (draw) => trajectory(draw))
       const start = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed: 0 })
+      const data = await demonstrations(start, texts, draws(0, 'multi-turn/texts'))
       return { sft: await trained('sft', { model: start, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
     arms: {
@@ -77,9 +78,11 @@ export default recipe({
         alone,
       ),
       raft: arm(rates, (run) => run.bench.online('raft', { ...run.rounds, threshold: 1 })),
-      sft: arm(rates, ({ bench, rounds: { model, batchSize, learningRate, seed } }) => {
-        const data = many(bench.size.prompts * bench.size.answers, draws(seed, 'multi-turn/more'), (draw) =>
-          trajectory(draw),
+      sft: arm(rates, async ({ bench, rounds: { model, batchSize, learningRate, seed } }) => {
+        const data = await demonstrations(
+          model,
+          bench.size.prompts * bench.size.answers,
+          draws(seed, 'multi-turn/more'),
         )
         const steps = roundCount * bench.size.updates
         return bench.train('sft', { model, data, steps, batchSize, learningRate, seed })
@@ -119,10 +122,17 @@ const calculator: Tools = {
   respond: (_, said) => calculatorSays(said),
 }
 
-/** A text that a model has read: half of them are flawed. */
-function trajectory(draw: ReturnType<ReturnType<typeof draws>>) {
-  const sum = drawSum(draw)
-  return { prompt: sumPrompt(sum), completion: workedSum(sum, draw.chance(0.5) ? draw : null) }
+/** Trajectories to imitate, of which half are flawed: what the calculator says is read and not learnt. */
+async function demonstrations(model: string, count: number, stream: ReturnType<typeof draws>) {
+  const tokenizer = await loadTokenizer(model)
+  return many(count, stream, (draw) => {
+    const sum = drawSum(draw)
+    const pieces = workedSum(sum, draw.chance(0.5) ? draw : null).split(/(?<==)(.;)/)
+    const parts = tokenizer.encodeParts([sumPrompt(sum), ...pieces])
+    // The prompt, and then in turn what the model says and what it is told.
+    const loss = parts.flatMap((part, i) => part.map(() => i % 2))
+    return { tokens: [...parts.flat(), tokenizer.eos ?? 0], loss: [...loss, 1] }
+  })
 }
 
 const checker: Grader = {
