@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { formatCount, joinPath, platform } from '../base/index.ts'
 import { resolveModel, shippedModels } from '../engine/index.ts'
+import { findPython, openSandbox } from '../rewards/index.ts'
 import { type Backend, linear, openBackend, Parameter, Scope } from '../tensor/index.ts'
 import type { Terminal } from './terminal.ts'
 import { verb } from './verb.ts'
@@ -17,13 +18,13 @@ interface Check {
 const note = (name: string, found: string): Check => ({ name, ok: true, essential: false, found })
 
 export default verb({
-  summary: 'check this machine and installation: Node, compiler, kernels, folders, hub, shipped models',
+  summary: 'check this machine and installation: Node, compiler, kernels, folders, sandbox, hub, shipped models',
   options: z.strictObject({}),
   main: [],
   example: ['hone doctor'],
   async run(_options, terminal) {
     const checks: Check[] = [...machine(), await compiler()]
-    for (const check of [cache, kernels, hub, ...shippedModels.map((name) => () => shipped(name))]) {
+    for (const check of [cache, kernels, sandbox, hub, ...shippedModels.map((name) => () => shipped(name))]) {
       checks.push(...[await check(terminal)].flat())
     }
     const width = Math.max(...checks.map(({ name }) => name.length))
@@ -128,6 +129,31 @@ async function selfTest(backend: Backend): Promise<string | null> {
     if (got[at] !== expected) return `a product gave ${got[at]}, expected ${expected}`
   }
   return null
+}
+
+/** What untrusted programs are run in, by language. Neither is needed by anything else. */
+async function sandbox(): Promise<Check[]> {
+  const sandbox = openSandbox({ slots: 1 })
+  const ask = async (name: string, work: () => Promise<string>): Promise<Check> => {
+    try {
+      return note(name, await work())
+    } catch (error) {
+      const { message, help } = error as Error & { help?: string }
+      return { name, ok: false, essential: false, found: message, help }
+    }
+  }
+  try {
+    return [
+      await ask('python3', async () => {
+        const { path, version } = await findPython()
+        return `${path}, ${version}`
+      }),
+      await ask('sandbox, Python', async () => (await sandbox.isolation('python')).summary),
+      await ask('sandbox, JavaScript', async () => (await sandbox.isolation('javascript')).summary),
+    ]
+  } finally {
+    await sandbox.close()
+  }
 }
 
 function hub(): Check[] {

@@ -10,4 +10,5 @@ export {
   requireScores,
 } from './grader.ts'
 export * from './judges/index.ts'
+export * from './sandbox/index.ts'
 export { type RewardScoresOptions, rewardScores, type ScoredAnswer, type ScoredAnswers } from './score.ts'
