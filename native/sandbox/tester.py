@@ -90,4 +90,6 @@ def shorten(value):
 
 
 def describe(raised):
+    if isinstance(raised, wire.Gone):
+        return str(raised)
     return "%s: %s" % (type(raised).__name__, wire.text(raised))

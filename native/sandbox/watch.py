@@ -9,20 +9,28 @@ class Stopped(Exception):
     """hone asked for the end of the program under way, or ended itself."""
 
 
-def carry(parts, stdin, deadline, most, lines):
+class Part:
+    """A program under way: the number of its init, what it is to read and what it has said, by pipe."""
+
+    def __init__(self, pid, pipes, feeds):
+        self.pid, self.pipes = pid, pipes
+        self.feeds = {name: memoryview(data) for name, data in feeds.items()}
+        self.said = {name: bytearray() for name in pipes if name not in feeds}
+
+    def close(self):
+        for descriptor in self.pipes.values():
+            os.close(descriptor)
+        self.pipes = {}
+
+
+def carry(parts, deadline, most, lines):
     """Carries bytes until the last part (a program, or its tests) has ended; the reason where it had to be stopped."""
     wait = selectors.DefaultSelector()
     lines.register(wait)
-    waiting = {}
     for part in parts:
         for name, descriptor in part.pipes.items():
-            if name != "stdin":
-                wait.register(descriptor, selectors.EVENT_READ, (part, name))
-        wait.register(part.status, selectors.EVENT_READ, (part, "status"))
-        waiting[part] = memoryview(stdin if part is parts[0] else b"")
-        wait.register(part.pipes["stdin"], selectors.EVENT_WRITE, (part, "stdin"))
-    size = 0
-    last = parts[-1]
+            event = selectors.EVENT_WRITE if name in part.feeds else selectors.EVENT_READ
+            wait.register(descriptor, event, (part, name))
     try:
         while True:
             left = deadline - time.monotonic()
@@ -34,64 +42,50 @@ def carry(parts, stdin, deadline, most, lines):
                         raise Stopped
                     continue
                 part, name = key.data
-                if name == "stdin":
-                    feed(wait, part, waiting, key.fd)
-                    continue
-                found = receive(key.fd)
-                if found is None:
-                    continue
-                if not found:
+                if name in part.feeds:
+                    feed(wait, part, name)
+                elif take(part, name) == 0:
                     wait.unregister(key.fd)
-                    if name == "status" and part is last:
-                        # What it wrote before its end lies in the pipes still.
-                        return drain(parts, most, size)
-                elif name == "status":
-                    part.ended += found
-                else:
-                    size += len(found)
-                    part.said[name] += found[: max(0, most - (size - len(found)))] if name != "verdicts" else found
-                    if size > most:
-                        return "output"
+                    if name == "status" and part is parts[-1]:
+                        # What was written before the end lies in the pipes still.
+                        while any(take(other, pipe) for other in parts for pipe in other.said):
+                            if printed(parts) > most:
+                                break
+                        return "output" if printed(parts) > most else None
+            if printed(parts) > most:
+                return "output"
     finally:
         wait.close()
 
 
-def feed(wait, part, waiting, descriptor):
+def printed(parts):
+    return sum(len(part.said[name]) for part in parts for name in ("stdout", "stderr"))
+
+
+def feed(wait, part, name):
+    descriptor = part.pipes[name]
     try:
-        if waiting[part]:
-            waiting[part] = waiting[part][os.write(descriptor, waiting[part][:65536]):]
+        if part.feeds[name]:
+            part.feeds[name] = part.feeds[name][os.write(descriptor, part.feeds[name][:65536]):]
     except BlockingIOError:
         return
     except OSError:
-        waiting[part] = b""
-    if not waiting[part]:
+        part.feeds[name] = b""
+    if not part.feeds[name]:
         wait.unregister(descriptor)
-        os.close(descriptor)
-        del part.pipes["stdin"]
+        os.close(part.pipes.pop(name))
 
 
-def receive(descriptor):
-    """Bytes, none at the end, None where there are none yet."""
+def take(part, name):
+    """Reads what is there: how much, 0 at the end, None where there is nothing yet."""
     try:
-        return os.read(descriptor, 65536)
+        found = os.read(part.pipes[name], 65536)
     except BlockingIOError:
         return None
     except OSError:
-        return b""
-
-
-def drain(parts, most, size):
-    for part in parts:
-        for name in ("verdicts", "stdout", "stderr"):
-            while True:
-                found = receive(part.pipes[name])
-                if not found:
-                    break
-                size += len(found)
-                if size > most:
-                    return "output"
-                part.said[name] += found
-    return None
+        return 0
+    part.said[name] += found
+    return len(found)
 
 
 class Lines:

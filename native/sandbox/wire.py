@@ -212,7 +212,7 @@ class Peer:
             while data:
                 data = data[os.write(self.descriptor, data):]
         except OSError:
-            raise Gone("the other side has ended") from None
+            raise Gone("the program has ended") from None
 
     def read(self):
         [size] = struct.unpack("I", self.exactly(4))

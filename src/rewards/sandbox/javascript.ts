@@ -27,7 +27,7 @@ class Thread implements Slot {
       workerData: joinPath(platform().packageRoot(), 'native/sandbox'),
       env: {},
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16, stackSizeMb: 16 },
     })
   }
 

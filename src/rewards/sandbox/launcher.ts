@@ -28,6 +28,10 @@ export interface Reply {
   seconds: number
 }
 
+const help =
+  'Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0; in a container, its ' +
+  "security options), or pass isolation: 'none' for programs that you trust."
+
 /** Seconds that a launcher may take over what a program was given, before it counts as lost. */
 const patience = 30
 
@@ -51,10 +55,8 @@ export class Launcher implements Slot {
     }
     await launcher.close()
     const why = said?.why ?? (launcher.#complaints.trim().split('\n').at(-1) || 'it ended without a word')
-    throw new HoneError(
-      'E_SANDBOX',
-      `${isolated ? 'no isolation for Python programs here' : 'Python cannot be started'}: ${why}`,
-    )
+    if (!isolated) throw new HoneError('E_SANDBOX', `Python cannot be started: ${why}`)
+    throw new HoneError('E_SANDBOX', `this machine gives no isolation for Python programs: ${why}`, { help })
   }
 
   private constructor(python: string, isolated: boolean) {
@@ -101,6 +103,7 @@ export class Launcher implements Slot {
       const fault = [reply?.status, reply?.tester].find((status) => status?.startsWith('fault'))
       if (!reply || reply.ended === 'fault' || fault) {
         const why = fault ?? reply?.status ?? (this.#complaints.trim().split('\n').at(-1) || 'it ended without a word')
+        this.#kill()
         throw new HoneError('E_SANDBOX', `the sandbox for Python failed, not the program: ${why}`)
       }
       return reply

@@ -13,7 +13,10 @@ import {
 const page = 1 << 16
 /** What the engine itself needs beside the program's heap. */
 const own = 24 << 20
-const stack = 512 << 10
+const stack = 2048 << 10
+
+/** Its last words go into an error anyway. */
+const quiet = { print() {}, printErr() {} } as object
 
 let compiled: WebAssembly.Module | null = null
 const wasmModule = () =>
@@ -29,6 +32,8 @@ export class Engine {
   #module: QuickJSWASMModule
   #memory: WebAssembly.Memory
   readonly limit: number
+  /** It could not clean up after a program. */
+  isSpoilt = false
 
   static async open(limit: number): Promise<Engine> {
     const memory = new WebAssembly.Memory({
@@ -38,6 +43,7 @@ export class Engine {
     const variant = newVariant(release as unknown as QuickJSSyncVariant, {
       wasmModule: wasmModule(),
       wasmMemory: memory,
+      emscriptenModule: quiet,
     })
     return new Engine(await newQuickJSWASMModuleFromVariant(variant), memory, limit)
   }
@@ -57,7 +63,9 @@ export class Engine {
     runtime.setMemoryLimit(this.limit)
     runtime.setMaxStackSize(stack)
     runtime.setInterruptHandler(stopped)
-    return new Realm(runtime)
+    return new Realm(runtime, () => {
+      this.isSpoilt = true
+    })
   }
 }
 
@@ -69,9 +77,11 @@ export class Realm {
   #runtime: QuickJSRuntime
   #context: QuickJSContext
   #held: QuickJSHandle[] = []
+  #spoil: () => void
 
-  constructor(runtime: QuickJSRuntime) {
+  constructor(runtime: QuickJSRuntime, spoil: () => void) {
     this.#runtime = runtime
+    this.#spoil = spoil
     this.#context = runtime.newContext()
   }
 
@@ -136,10 +146,15 @@ export class Realm {
   }
 
   dispose(): void {
-    for (const handle of this.#held) handle.dispose()
-    this.#held = []
-    this.#context.dispose()
-    this.#runtime.dispose()
+    try {
+      for (const handle of this.#held) handle.dispose()
+      this.#held = []
+      this.#context.dispose()
+      this.#runtime.dispose()
+    } catch {
+      // Some programs leave objects that QuickJS has lost count of; the engine asserts that there are none.
+      this.#spoil()
+    }
   }
 
   #keep(handle: QuickJSHandle): QuickJSHandle {

@@ -8,7 +8,7 @@ let engines: Engines | null = null
 /** Fresh engines where there are none, where the limit is another, and where a program has made the memory large. */
 async function enginesFor({ limits: { memory } }: Job): Promise<Engines> {
   const open = async (kept?: Engine) =>
-    kept && kept.limit === memory && !kept.isLarge ? kept : await Engine.open(memory)
+    kept && kept.limit === memory && !kept.isLarge && !kept.isSpoilt ? kept : await Engine.open(memory)
   engines = { program: await open(engines?.program), tests: await open(engines?.tests) }
   return engines
 }

@@ -1,11 +1,16 @@
-"""One program's processes: an init, which forks the program, puts walls around it and lets it run."""
+"""Forks programs. Nothing that one of them may not know ever enters this process, since a fork shares all its memory: it is told limits and
+handed descriptors, and what a program is and is asked goes past it.
+"""
 
+import array
 import atexit
 import fcntl
 import gc
+import json
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -15,57 +20,99 @@ import program
 import tester
 
 is_linux = sys.platform.startswith("linux")
-# Descriptors of a program: 0–2 as everywhere, then the wire between program and tests, and the tests' verdicts. The last is closed
+# Descriptors of a program: 0–2 as everywhere, then the wire between program and tests, and the tests' verdicts. The last two are closed
 # before the program begins.
-WIRE, VERDICTS, FAULT = 3, 4, 5
+PLACES = {"stdin": 0, "stdout": 1, "stderr": 2, "wire": 3, "verdicts": 4, "source": 5, "status": 6}
 
 
-class Part:
-    """A started program: its init's number, and the ends of its pipes that are ours."""
+def serve(channel, isolated):
+    """Answers each order with a line, until the other side is gone."""
+    while True:
+        order, descriptors = receive(channel)
+        if order is None:
+            return
+        try:
+            if "end" in order:
+                end(order["end"], isolated)
+                reply = {}
+            else:
+                reply = {"pid": begin(order, dict(zip(order["names"], descriptors)), isolated, channel)}
+        except Exception as raised:
+            reply = {"fault": "%s: %s" % (type(raised).__name__, raised)}
+        for descriptor in descriptors:
+            os.close(descriptor)
+        channel.sendall((json.dumps(reply) + "\n").encode())
 
-    def __init__(self, pid, status, pipes, folder):
-        self.pid, self.status, self.pipes, self.folder = pid, status, pipes, folder
-        self.said = {name: bytearray() for name in pipes}
-        self.ended = b""
+
+def send(channel, order, descriptors=()):
+    """Sends an order, and gives the answer."""
+    data = (json.dumps(order) + "\n").encode()
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    channel.sendmsg([data], rights)
+    held = b""
+    while not held.endswith(b"\n"):
+        found = channel.recv(4096)
+        if not found:
+            raise OSError("the zygote has ended")
+        held += found
+    reply = json.loads(held)
+    if "fault" in reply:
+        raise OSError(reply["fault"])
+    return reply
 
 
-def begin(role, request, isolated, wire, folder):
-    """Forks an init, which forks the program. `role` runs it."""
-    inner = {"stdin": os.pipe(), "stdout": os.pipe(), "stderr": os.pipe(), "verdicts": os.pipe(), "status": os.pipe()}
+def receive(channel):
+    held, descriptors = b"", array.array("i")
+    while not held.endswith(b"\n"):
+        found, rights, _, _ = channel.recvmsg(4096, socket.CMSG_SPACE(16 * descriptors.itemsize))
+        if not found:
+            return None, []
+        held += found
+        for _, _, data in rights:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return json.loads(held), list(descriptors)
+
+
+def begin(order, given, isolated, channel):
+    """Forks an init, which forks the program."""
     flags = isolate.CLONE_NEWPID | isolate.CLONE_NEWNS | isolate.CLONE_NEWIPC
     pid = isolate.clone(flags) if isolated else os.fork()
     if pid == 0:
         try:
-            init(role, request, isolated, wire, folder, inner)
+            init(order, given, isolated)
         except BaseException as raised:
-            fault(inner["status"][1], raised)
+            fault(given["status"], raised)
         finally:
             os._exit(0)
-    ours = {"stdin": inner["stdin"][1]}
-    os.close(inner["stdin"][0])
-    for name in ("stdout", "stderr", "verdicts", "status"):
-        ours[name] = inner[name][0]
-        os.close(inner[name][1])
-    for descriptor in ours.values():
-        os.set_blocking(descriptor, False)
-    status = ours.pop("status")
-    return Part(pid, status, ours, folder)
+    return pid
 
 
-def init(role, request, isolated, wire, folder, inner):
+def end(pid, isolated):
+    """Ends a program with all its processes."""
+    if not isolated:
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except OSError:
+            pass
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def init(order, given, isolated):
     """The first process of a program's namespace: waits for it, says how it ended, and ends all that is left with itself."""
     if is_linux:
         isolate.die_with_parent()
-    limits = request["limits"]
+    folder = order["folder"]
     if isolated:
-        isolate.mount("none", folder, "tmpfs", isolate.MS_NOSUID | isolate.MS_NODEV, "size=%d,nr_inodes=%d,mode=700" % (limits["scratch"], 4096))
+        size = "size=%d,nr_inodes=4096,mode=700" % order["limits"]["scratch"]
+        isolate.mount("none", folder, "tmpfs", isolate.MS_NOSUID | isolate.MS_NODEV, size)
     else:
         os.setpgid(0, 0)
     os.chdir(folder)
-    status = inner["status"][1]
+    status = given["status"]
     child = os.fork()
     if child == 0:
-        become(role, request, isolated, wire, inner)
+        become(order, given, isolated)
     keep_only([status])
     if is_linux:
         isolate.prctl(isolate.PR_SET_DUMPABLE, 0)
@@ -78,26 +125,24 @@ def init(role, request, isolated, wire, folder, inner):
         os.killpg(0, signal.SIGKILL)
 
 
-def become(role, request, isolated, wire, inner):
+def become(order, given, isolated):
     """Turns this process into the program, which never returns from here. A wall that cannot be put up is no fault of the program."""
-    places = {0: inner["stdin"][0], 1: inner["stdout"][1], 2: inner["stderr"][1], FAULT: inner["status"][1]}
-    if wire is not None:
-        places[WIRE] = wire
-    if role is run_tests:
-        places[VERDICTS] = inner["verdicts"][1]
     try:
         # Out of the way first, so that no place is overwritten before it was read.
-        high = {place: fcntl.fcntl(descriptor, fcntl.F_DUPFD, 64) for place, descriptor in places.items()}
+        high = {PLACES[name]: fcntl.fcntl(descriptor, fcntl.F_DUPFD, 64) for name, descriptor in given.items()}
         for place, descriptor in high.items():
             os.dup2(descriptor, place)
-        keep_only(places)
-        walls(role, request["limits"], isolated)
+        keep_only(high)
+        with open(PLACES["source"], "rb") as source:
+            request = json.loads(source.read())
+        role = order["role"]
+        walls(role, order["limits"], isolated)
         fresh_streams()
     except BaseException as raised:
-        fault(FAULT, raised)
+        fault(PLACES["status"], raised)
         os._exit(1)
-    os.close(FAULT)
-    finish(lambda: role(request))
+    os.close(PLACES["status"])
+    finish(lambda: ROLES[role](request))
 
 
 def walls(role, limits, isolated):
@@ -107,14 +152,15 @@ def walls(role, limits, isolated):
     limit(resource.RLIMIT_CORE, 0)
     limit(getattr(resource, "RLIMIT_MSGQUEUE", None), 0)
     if isolated:
-        # Processes are counted per user in a user namespace: those of the launcher come on top. Without one, the user's own would count.
-        if role is not run_tests:
-            limit(resource.RLIMIT_NPROC, limits["processes"] + (5 if role is run_answers else 3))
+        # Counted per user in a user namespace: keeper, launcher, zygote and init (with tests, two more) come on top. Without a namespace
+        # all that the user runs would count.
+        if role != "tests":
+            limit(resource.RLIMIT_NPROC, limits["processes"] + (6 if role == "answers" else 4))
         isolate.drop_capabilities()
         isolate.filter_calls()
     limit(resource.RLIMIT_AS, limits["memory"])
     os.environ.clear()
-    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
     gc.enable()
@@ -124,7 +170,7 @@ def fault(descriptor, raised):
     os.write(descriptor, ("fault %s: %s" % (type(raised).__name__, raised)).encode()[:500])
 
 
-# Streams of the launcher, which would close the program's descriptors if they were collected.
+# Streams from before, which would close the program's descriptors if they were collected.
 former = [sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__]
 
 
@@ -187,29 +233,8 @@ def keep_only(descriptors):
     os.closerange(at, 1024)
 
 
-def run_script(request):
-    program.run(request["source"])
-
-
-def run_answers(request):
-    program.answer(request["source"], WIRE)
-
-
-def run_tests(request):
-    tester.run(request["tests"], request["setup"], request["entry"], WIRE, VERDICTS)
-
-
-def end(part, isolated):
-    """Ends a program with all its processes, and gives back what it held."""
-    try:
-        if not isolated:
-            os.killpg(part.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-    try:
-        os.kill(part.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    os.waitpid(part.pid, 0)
-    for descriptor in [part.status, *part.pipes.values()]:
-        os.close(descriptor)
+ROLES = {
+    "script": lambda request: program.run(request["source"]),
+    "answers": lambda request: program.answer(request["source"], PLACES["wire"]),
+    "tests": lambda request: tester.run(request["tests"], request["setup"], request["entry"], PLACES["wire"], PLACES["verdicts"]),
+}
