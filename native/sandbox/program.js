@@ -1,8 +1,8 @@
 /**
  * What a program finds besides the language: printing, lines of standard input, timers on a clock that only jumps, CommonJS exports.
- * An expression; `write(stream, text)` and `input` come from the host.
+ * An expression; `write(stream, text)` is the host's.
  */
-;(write, input) => {
+;(write) => {
   const show = (value) =>
     typeof value === 'string' ? value : value instanceof Error ? String(value) : (json(value) ?? String(value))
   const json = (value) => {
@@ -19,7 +19,7 @@
       write(stream, `${values.map(show).join(' ')}\n`)
   const [print, complain] = [printer('stdout'), printer('stderr')]
   const { eval: globally } = globalThis
-  let rest = input
+  let rest = ''
   const timers = []
   let [clock, count] = [0, 0]
   const setTimeout = (work, delay = 0, ...args) => {
@@ -58,6 +58,10 @@
     exports: module.exports,
   })
   return {
+    /** What stands on standard input. */
+    feed(input) {
+      rest = input
+    },
     /** Runs the timer that is due first; false where there is none. */
     tick() {
       const timer = timers.shift()

@@ -1,5 +1,10 @@
-/** The side of the tests, in a context that the program cannot reach: an expression whose value runs one test and says `done('')`, or why not. */
-;(wire, find, entry) => {
+/**
+ * The side of the tests, in a context that the program cannot reach: an expression whose value is `{ begin, run }`. The end of a test is
+ * told by `done(number, '')`, or why it failed.
+ */
+;(wire, find, done) => {
+  let entry = []
+  let setup = ''
   const known = new Map()
   const named = (name) => {
     if (!known.has(name)) known.set(name, wire.decode(JSON.parse(find(name))))
@@ -61,7 +66,7 @@
       typeof name === 'symbol' ? undefined : name in own && !entry.includes(name) ? own[name] : named(name),
   })
   const build = Function
-  const run = async (test, setup) => {
+  const check = async (test) => {
     if (test.call === undefined) {
       await build('scope', `with (scope) { return (async () => { ${setup}\n${test.code}\n })() }`)(scope)
       return
@@ -71,10 +76,16 @@
     const got = await target(...test.args)
     if (!same(got, test.returns, test.tolerance)) fail(`returned ${show(got)}, expected ${show(test.returns)}`)
   }
-  return (test, setup, done) => {
-    run(test, setup).then(
-      () => done(''),
-      (error) => done(String(error) || 'an error without words'),
-    )
+  return {
+    begin(names, code) {
+      entry = JSON.parse(names)
+      setup = code
+    },
+    run(number, test) {
+      check(JSON.parse(test)).then(
+        () => done(number, ''),
+        (error) => done(number, String(error) || 'an error without words'),
+      )
+    },
   }
 }

@@ -7,66 +7,91 @@ import {
   type QuickJSHandle,
   type QuickJSRuntime,
   type QuickJSSyncVariant,
-  type QuickJSWASMModule,
 } from 'quickjs-emscripten-core'
 
 const page = 1 << 16
-/** What the engine itself needs beside the program's heap. */
-const own = 24 << 20
-const stack = 2048 << 10
-
+/** What the engine itself needs beside the program's heap: its memory at the start. */
+const own = 16 << 20
+/** Of the five megabytes that the engine is linked with; a plain recursion gets as deep as in Node. */
+const stack = 2 << 20
 /** Its last words go into an error anyway. */
 const quiet = { print() {}, printErr() {} } as object
 
 let compiled: WebAssembly.Module | null = null
-const wasmModule = () =>
-  (compiled ??= new WebAssembly.Module(
+function wasmModule(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(
     readFileSync(new URL(import.meta.resolve('@jitl/quickjs-wasmfile-release-sync/wasm'))),
-  ))
+  )
+  return compiled
+}
 
 /**
- * A QuickJS engine in a WebAssembly memory of its own that cannot grow past the limit. Kept from program to program, each of which gets
- * a fresh runtime, until one has made the memory large: it never shrinks.
+ * A QuickJS engine in a WebAssembly memory of its own that cannot grow past the limit. Its memory as it was after `setUp` is kept, and
+ * put back before each program: none finds a trace of another, and nothing is set up twice.
  */
-export class Engine {
-  #module: QuickJSWASMModule
+export class Engine<T> {
   #memory: WebAssembly.Memory
+  #image: { at: number; bytes: Uint8Array }[]
+  #stopped: () => boolean = () => false
   readonly limit: number
-  /** It could not clean up after a program. */
-  isSpoilt = false
+  readonly sides: T
 
-  static async open(limit: number): Promise<Engine> {
-    const memory = new WebAssembly.Memory({
-      initial: own / page,
-      maximum: Math.min(65536, Math.ceil((limit + own) / page)),
-    })
-    const variant = newVariant(release as unknown as QuickJSSyncVariant, {
-      wasmModule: wasmModule(),
-      wasmMemory: memory,
-      emscriptenModule: quiet,
-    })
-    return new Engine(await newQuickJSWASMModuleFromVariant(variant), memory, limit)
+  static async open<T>(limit: number, setUp: (realm: Realm) => T): Promise<Engine<T>> {
+    const maximum = Math.min(1 << 16, Math.ceil((limit + own) / page))
+    const wasmMemory = new WebAssembly.Memory({ initial: own / page, maximum })
+    const module = await newQuickJSWASMModuleFromVariant(
+      newVariant(release as unknown as QuickJSSyncVariant, {
+        ...{ wasmModule: wasmModule(), wasmMemory, emscriptenModule: quiet },
+      }),
+    )
+    return new Engine(module.newRuntime(), wasmMemory, limit, setUp)
   }
 
-  private constructor(module: QuickJSWASMModule, memory: WebAssembly.Memory, limit: number) {
-    this.#module = module
+  private constructor(runtime: QuickJSRuntime, memory: WebAssembly.Memory, limit: number, setUp: (realm: Realm) => T) {
+    runtime.setMemoryLimit(limit)
+    runtime.setMaxStackSize(stack)
+    runtime.setInterruptHandler(() => this.#stopped())
     this.#memory = memory
     this.limit = limit
+    const realm = new Realm(runtime)
+    this.sides = setUp(realm)
+    // The last thing of the heap is not empty, so that the image ends where the heap does.
+    realm.evaluate('new Uint8Array(1 << 16).fill(1)', 'hone')
+    this.#image = imageOf(new Uint8Array(memory.buffer))
   }
 
-  get isLarge(): boolean {
-    return this.#memory.buffer.byteLength > own
+  /** A memory never shrinks: one that a program has made larger is thrown away with it. */
+  get isUsable(): boolean {
+    return this.#memory.buffer.byteLength === own
   }
 
-  newRealm(stopped: () => boolean): Realm {
-    const runtime = this.#module.newRuntime()
-    runtime.setMemoryLimit(this.limit)
-    runtime.setMaxStackSize(stack)
-    runtime.setInterruptHandler(stopped)
-    return new Realm(runtime, () => {
-      this.isSpoilt = true
-    })
+  /** The engine as it was in the beginning; `stopped` is asked again and again whether the program must end. */
+  begin(stopped: () => boolean): T {
+    this.#stopped = stopped
+    const all = new Uint8Array(this.#memory.buffer)
+    for (const { at, bytes } of this.#image) all.set(bytes, at)
+    return this.sides
   }
+}
+
+/**
+ * What a memory holds, but for its end and for its longest empty stretch: that one is the stack below its deepest use so far, where
+ * whatever comes later writes before it reads.
+ */
+function imageOf(all: Uint8Array): { at: number; bytes: Uint8Array }[] {
+  const words = new Uint32Array(all.buffer)
+  let gap = { from: 0, to: 0 }
+  let from = 0
+  for (let at = 0; at < words.length; at++) {
+    if (words[at] === 0) continue
+    if (at - from > gap.to - gap.from) gap = { from, to: at }
+    from = at + 1
+  }
+  const parts = [
+    [0, gap.from * 4],
+    [gap.to * 4, from * 4],
+  ]
+  return parts.map(([start, end]) => ({ at: start, bytes: all.slice(start, end) }))
 }
 
 /** What code threw, as text: an error's name, message and stack. */
@@ -76,31 +101,32 @@ export class Thrown extends Error {}
 export class Realm {
   #runtime: QuickJSRuntime
   #context: QuickJSContext
-  #held: QuickJSHandle[] = []
-  #spoil: () => void
+  readonly global: QuickJSHandle
+  readonly #undefined: QuickJSHandle
 
-  constructor(runtime: QuickJSRuntime, spoil: () => void) {
+  constructor(runtime: QuickJSRuntime) {
     this.#runtime = runtime
-    this.#spoil = spoil
     this.#context = runtime.newContext()
+    // Made once, before the image: the context keeps them, and an address of later would be one of nothing.
+    this.global = this.#context.global
+    this.#undefined = this.#context.undefined
   }
 
   /** @throws Thrown */
   evaluate(code: string, file: string, type: 'global' | 'module' = 'global'): QuickJSHandle {
-    return this.#keep(this.#unwrap(this.#context.evalCode(code, file, { type })))
+    return this.#unwrap(this.#context.evalCode(code, file, { type }))
   }
 
   /** @throws Thrown */
-  call(target: QuickJSHandle, ...args: (QuickJSHandle | string)[]): QuickJSHandle {
-    const given = args.map((arg) => (typeof arg === 'string' ? this.string(arg) : arg))
-    return this.#keep(this.#unwrap(this.#context.callFunction(target, this.#context.undefined, ...given)))
+  call(target: QuickJSHandle, ...args: QuickJSHandle[]): QuickJSHandle {
+    return this.#unwrap(this.#context.callFunction(target, this.#undefined, ...args))
   }
 
-  /** Calls a function from text to text, and keeps nothing. @throws Thrown */
+  /** Calls a function from texts to a text, and keeps nothing. @throws Thrown */
   ask(target: QuickJSHandle, ...args: string[]): string {
     const given = args.map((arg) => this.#context.newString(arg))
     try {
-      const result = this.#unwrap(this.#context.callFunction(target, this.#context.undefined, ...given))
+      const result = this.#unwrap(this.#context.callFunction(target, this.#undefined, ...given))
       const text = this.#context.getString(result)
       result.dispose()
       return text
@@ -109,27 +135,19 @@ export class Realm {
     }
   }
 
-  string(value: string): QuickJSHandle {
-    return this.#keep(this.#context.newString(value))
-  }
-
   get(object: QuickJSHandle, key: string): QuickJSHandle {
-    return this.#keep(this.#context.getProp(object, key))
+    return this.#context.getProp(object, key)
   }
 
   set(object: QuickJSHandle, key: string, value: QuickJSHandle): void {
     this.#context.setProp(object, key, value)
   }
 
-  get global(): QuickJSHandle {
-    return this.#context.global
-  }
-
-  /** A function of the host over texts. What it throws is thrown inside. */
+  /** A function of the host over texts, which only `setUp` may make. What it throws is thrown inside. */
   host(work: (...args: string[]) => string): QuickJSHandle {
     const context = this.#context
-    return this.#keep(
-      context.newFunction('host', (...args) => context.newString(work(...args.map((arg) => context.getString(arg))))),
+    return context.newFunction('host', (...args) =>
+      context.newString(work(...args.map((arg) => context.getString(arg)))),
     )
   }
 
@@ -137,29 +155,11 @@ export class Realm {
   runJobs(): void {
     const result = this.#runtime.executePendingJobs()
     if (result.error) {
-      const context = result.error.context as QuickJSContext
-      const told = describe(context.dump(result.error))
+      const told = describe((result.error.context as QuickJSContext).dump(result.error))
       result.error.dispose()
       throw new Thrown(told)
     }
     result.dispose()
-  }
-
-  dispose(): void {
-    try {
-      for (const handle of this.#held) handle.dispose()
-      this.#held = []
-      this.#context.dispose()
-      this.#runtime.dispose()
-    } catch {
-      // Some programs leave objects that QuickJS has lost count of; the engine asserts that there are none.
-      this.#spoil()
-    }
-  }
-
-  #keep(handle: QuickJSHandle): QuickJSHandle {
-    this.#held.push(handle)
-    return handle
   }
 
   #unwrap(result: ReturnType<QuickJSContext['evalCode']>): QuickJSHandle {
