@@ -7,10 +7,10 @@ export interface Inhabitant {
 }
 
 /**
- * Every process in the user namespaces of this process's launchers, wherever it hangs by now: keeper, launcher, zygote, and what programs left
+ * Every process in the user namespaces of a process's launchers, wherever it hangs by now: keeper, launcher, zygote, and what programs left
  * behind. A namespace cannot be left, so neither can this list.
  */
-export function inhabitants(): Inhabitant[] {
+export function inhabitants(parent = process.pid): Inhabitant[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
@@ -27,7 +27,7 @@ export function inhabitants(): Inhabitant[] {
   const own = readlinkSync('/proc/self/ns/user')
   const spaces = new Set(
     all
-      .filter(({ parent, command }) => parent === process.pid && command.includes('launcher.py'))
+      .filter((one) => one.parent === parent && one.command.includes('launcher.py'))
       .map(({ space }) => space)
       .filter((space) => space !== own),
   )

@@ -12,6 +12,8 @@ import sys
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+# All of them, as clone takes them.
+NAMESPACES = 0x7E020000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
@@ -31,9 +33,9 @@ CALLS = {
         "refused": [186, 194, 39, 40, 41, 51, 60, 97, 104, 117, 142, 217, 218, 219, 241, 268, 270, 271, 279, 280, 282, 294],
     },
 }
-# The same numbers everywhere: io_uring (425–427), mounting by file (428–433, 442), memfd_secret (447), keys are in the lists above.
-# The lists hold, by x86_64: shmget and msgget (memory that outlives its process), ptrace, uselib, pivot_root, chroot, mount, umount2, reboot, quotactl, kexec_load, add_key, request_key,
-# keyctl, unshare, perf_event_open, setns, process_vm_readv, process_vm_writev, memfd_create, kexec_file_load, bpf, userfaultfd.
+# By x86_64, the lists hold: shmget and msgget (memory that outlives its process), ptrace, uselib, pivot_root, chroot, mount, umount2,
+# reboot, quotactl, kexec_load, add_key, request_key, keyctl, unshare, perf_event_open, setns, process_vm_readv, process_vm_writev,
+# memfd_create, kexec_file_load, bpf, userfaultfd. The same everywhere: io_uring, mounting by file, pidfd_getfd, memfd_secret.
 REFUSED_EVERYWHERE = [425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 447]
 ENOSYS, EPERM, EACCES = 38, 1, 13
 AF_UNIX = 1
@@ -135,19 +137,34 @@ def write_at(folder, name, text):
         os.close(descriptor)
 
 
-def enter():
-    """Puts this process into a user, network, mount and IPC namespace of its own, and its next child into a new process namespace.
-
-    Root gives up its own identity first: the limit on processes does not hold for it.
-    """
-    numbers = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
-    is_root = os.geteuid() == 0
-    if is_root:
-        unshare(CLONE_NEWNS, "a mount namespace")
-        build_root()
+def give_up_root(ranges):
+    """The kernel exempts its root from the limit on processes: this process becomes nobody, unless its root is another's user already."""
+    try:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
+    except OSError as raised:
+        if any(line.split()[:2] == ["0", "0"] for line in ranges.splitlines()):
+            raise OSError(raised.errno, "root cannot give up its rights here: %s" % os.strerror(raised.errno)) from None
+
+
+def enter():
+    """Puts this process into a user, network, mount and IPC namespace of its own, and its next child into a new process namespace."""
+    numbers = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    is_root = os.geteuid() == 0
+    is_built = False
+    if is_root:
+        try:
+            # Root sees an interpreter in a folder of its own, which nobody would not.
+            unshare(CLONE_NEWNS, "a mount namespace")
+            is_built = True
+        except OSError:
+            pass
+        with open("/proc/self/uid_map") as file:
+            ranges = file.read()
+        if is_built:
+            build_root()
+        give_up_root(ranges)
         prctl(PR_SET_DUMPABLE, 1)
     user, group = os.getuid(), os.getgid()
     unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID, "namespaces")
@@ -162,7 +179,7 @@ def enter():
     except OSError:
         pass
     os.close(numbers)
-    if not is_root:
+    if not is_built:
         build_root()
     # A change of identity had cleared it.
     die_with_parent()
@@ -184,7 +201,7 @@ def filter_calls():
     def step(code, value, yes=0, no=0):
         return struct.pack("HBBI", code, yes, no, value)
 
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    load, equal, at_least, any_of, give = 0x20, 0x15, 0x35, 0x45, 0x06
     refuse, allow = 0x00050000, 0x7FFF0000
     program = [
         step(load, 4),
@@ -200,6 +217,11 @@ def filter_calls():
     for number in numbers["refused"] + REFUSED_EVERYWHERE:
         program += [step(equal, number, 0, 1), step(give, refuse | EPERM)]
     program += [
+        step(equal, numbers["clone"], 0, 4),
+        step(load, 16),
+        step(any_of, NAMESPACES, 0, 1),
+        step(give, refuse | EPERM),
+        step(give, allow),
         step(equal, numbers["socket"], 0, 3),
         step(load, 16),
         step(equal, AF_UNIX, 1, 0),

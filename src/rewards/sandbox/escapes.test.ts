@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
@@ -256,6 +258,30 @@ print("gone")`
           'import resource',
         ),
       ).toEqual([])
+    },
+  },
+  {
+    name: 'the sudden end of hone itself',
+    async attempt() {
+      const door = new URL('./index.ts', import.meta.url).href
+      const source = 'import os\nos.fork()\nos.setsid() if os.fork() else 0\nwhile True: pass'
+      const script = `import { openSandbox } from ${JSON.stringify(door)}
+        const sandbox = openSandbox({ slots: 1 })
+        await sandbox.run({ language: 'python', source: 'print(1)' })
+        console.log('warm')
+        await sandbox.run({ language: 'python', source: ${JSON.stringify(source)} })`
+      const hone = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      await once(hone.stdout, 'data')
+      const pid = hone.pid as number
+      while (inhabitants(pid).length < 6) await new Promise((done) => setTimeout(done, 20))
+      const left = inhabitants(pid).map((one) => one.pid)
+      hone.kill('SIGKILL')
+      await once(hone, 'close')
+      for (let turn = 0; turn < 100 && left.some((one) => existsSync(`/proc/${one}`)); turn++)
+        await new Promise((done) => setTimeout(done, 20))
+      expect(left.filter((one) => existsSync(`/proc/${one}`))).toEqual([])
     },
   },
   {

@@ -10,11 +10,13 @@ const grace = 250
 /** A thread with engines in it. */
 class Thread implements Slot {
   #worker: Worker
+  #settle: ((reply: JobResult | { broken: string } | Error) => void) | null = null
+  #fault: Error | null = null
   isUsable = true
 
   static async open(): Promise<Thread> {
     const thread = new Thread()
-    await new Promise((resolve, reject) => thread.#worker.once('online', resolve).once('error', reject))
+    await new Promise((resolve) => thread.#worker.once('online', resolve).once('exit', resolve))
     // Whoever is idle does not keep hone from ending.
     thread.#worker.unref()
     return thread
@@ -29,45 +31,51 @@ class Thread implements Slot {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16, stackSizeMb: 16 },
     })
+    this.#worker.on('message', (reply) => this.#settle?.(reply))
+    this.#worker.on('error', (error: Error) => {
+      this.#fault = error
+    })
+    this.#worker.on('exit', () => {
+      this.isUsable = false
+      this.#settle?.(this.#fault ?? new Error('its thread was ended'))
+    })
   }
 
-  /** @throws HoneError E_ABORTED; E_SANDBOX where the thread itself failed */
+  /** @throws HoneError E_ABORTED; E_SANDBOX where the thread itself failed, or was closed */
   async judge(job: Job, signal?: AbortSignal): Promise<JobResult> {
     this.#worker.ref()
-    let late: NodeJS.Timeout | undefined
-    let leave = () => {}
     const begun = performance.now()
+    let isLate = false
+    const stop = () => {
+      void this.close()
+    }
+    const late = setTimeout(
+      // A message that lies there already counts.
+      () =>
+        setImmediate(() => {
+          if (this.#settle === null) return
+          isLate = true
+          stop()
+        }),
+      job.limits.seconds * 1000 + grace,
+    )
+    signal?.addEventListener('abort', stop, { once: true })
     try {
-      return await new Promise<JobResult>((resolve, reject) => {
-        const fail = (why: string) => reject(new HoneError('E_SANDBOX', `the sandbox for JavaScript failed: ${why}`))
-        const stop = (then: () => void) => {
-          this.isUsable = false
-          void this.#worker.terminate().then(then)
-        }
-        leave = () => stop(() => reject(aborted(signal)))
-        signal?.addEventListener('abort', leave, { once: true })
-        this.#worker.once('message', (reply: JobResult | { broken: string }) =>
-          resolve('broken' in reply ? lost(job, `the engine gave up: ${reply.broken}`, begun) : reply),
-        )
-        this.#worker.once('error', (error: Error) => {
-          this.isUsable = false
-          fail(error.message)
-        })
-        late = setTimeout(
-          // A message that lies there already counts.
-          () =>
-            setImmediate(() =>
-              stop(() => resolve({ ...lost(job, 'the time was up', begun), ended: 'time', exitCode: null })),
-            ),
-          job.limits.seconds * 1000 + grace,
-        )
+      const reply = await new Promise<JobResult | { broken: string } | Error>((resolve) => {
+        this.#settle = resolve
         this.#worker.postMessage(job)
+        if (!this.isUsable) resolve(this.#fault ?? new Error('its thread has ended'))
       })
+      throwIfAborted(signal)
+      if (isLate) return { ...lost(job, 'the time was up', begun), ended: 'time', exitCode: null }
+      if (reply instanceof Error) {
+        throw new HoneError('E_SANDBOX', `the sandbox for JavaScript failed, not the program: ${reply.message}`)
+      }
+      return 'broken' in reply ? lost(job, `the engine gave up: ${reply.broken}`, begun) : reply
     } finally {
+      this.#settle = null
       clearTimeout(late)
-      signal?.removeEventListener('abort', leave)
-      this.#worker.removeAllListeners('message')
-      this.#worker.removeAllListeners('error')
+      signal?.removeEventListener('abort', stop)
       this.#worker.unref()
     }
   }
@@ -75,14 +83,6 @@ class Thread implements Slot {
   async close(): Promise<void> {
     this.isUsable = false
     await this.#worker.terminate()
-  }
-}
-
-function aborted(signal?: AbortSignal): unknown {
-  try {
-    throwIfAborted(signal)
-  } catch (error) {
-    return error
   }
 }
 

@@ -100,6 +100,7 @@ export class Launcher implements Slot {
       const line = await this.#next()
       throwIfAborted(signal)
       const reply = line === null ? null : (JSON.parse(line) as Reply)
+      if (reply?.ended === 'stopped') throw new HoneError('E_SANDBOX', 'the sandbox was closed')
       const fault = [reply?.status, reply?.tester].find((status) => status?.startsWith('fault'))
       if (!reply || reply.ended === 'fault' || fault) {
         const why = fault ?? reply?.status ?? (this.#complaints.trim().split('\n').at(-1) || 'it ended without a word')

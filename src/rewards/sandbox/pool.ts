@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../base/index.ts'
+import { HoneError, throwIfAborted } from '../../base/index.ts'
 
 /** A thing that runs one program at a time, and may have to be thrown away after one. */
 export interface Slot {
@@ -13,6 +13,7 @@ export class Pool<S extends Slot> {
   #free: S[] = []
   #all = new Set<S>()
   #busy = 0
+  #isClosed = false
   #waiting: (() => void)[] = []
 
   constructor(size: number, open: () => Promise<S>) {
@@ -24,6 +25,7 @@ export class Pool<S extends Slot> {
     await this.#turn(signal)
     try {
       throwIfAborted(signal)
+      this.#throwIfClosed()
       let slot = this.#free.pop()
       while (slot && !slot.isUsable) {
         await this.#discard(slot)
@@ -32,7 +34,10 @@ export class Pool<S extends Slot> {
       if (!slot) {
         slot = await this.#open()
         this.#all.add(slot)
+        // It may have been closed while this one was opened.
+        if (this.#isClosed) await this.#discard(slot)
       }
+      this.#throwIfClosed()
       try {
         return await work(slot)
       } finally {
@@ -46,8 +51,13 @@ export class Pool<S extends Slot> {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#free = []
     await Promise.all([...this.#all].map((slot) => this.#discard(slot)))
+  }
+
+  #throwIfClosed(): void {
+    if (this.#isClosed) throw new HoneError('E_SANDBOX', 'the sandbox was closed')
   }
 
   async #turn(signal?: AbortSignal): Promise<void> {

@@ -104,6 +104,20 @@ if __name__ == "__main__": print(sys.argv, sum(map(int, sys.stdin.read().split()
     expect((await run(language, 'print(1)')).stdout).toBe('1\n')
   })
 
+  test('closing ends what runs, and refuses what comes later', async () => {
+    const brief = openSandbox({ slots: 1, isolation: 'none' })
+    const programs = [
+      { language: 'python', source: 'while True: pass' },
+      { language: 'javascript', source: 'for (;;);' },
+    ] as const
+    const running = programs.flatMap((program) => [brief.run(program), brief.run(program)])
+    const codes = running.map((one) => one.catch((error) => error.code))
+    await new Promise((done) => setTimeout(done, 300))
+    await brief.close()
+    expect(await Promise.all(codes)).toEqual(new Array(4).fill('E_SANDBOX'))
+    await expect(brief.run(programs[0])).rejects.toThrow('the sandbox was closed')
+  })
+
   test('limits that are none are refused', async () => {
     for (const limits of [{ seconds: 0 }, { memory: Number.NaN }, { disk: 1 }])
       await expect(run('python', '', { limits })).rejects.toMatchObject({ code: 'E_CONFIG' })
