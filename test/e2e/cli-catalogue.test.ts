@@ -65,6 +65,12 @@ describe.concurrent('systems, objectives, data, the machine', () => {
     const { checks } = JSON.parse(stdout)
     const find = (name: string) => checks.find((check: { name: string }) => check.name === name)
     expect([find('kernels').ok, find('self-test').ok, find('cache').ok]).toEqual([true, true, true])
+    expect(find('python3').found).toMatch(find('python3').ok ? /^\/.+, 3\.\d+\.\d+$/ : /python3/)
+    // Which of the two depends on the machine; either is said plainly.
+    expect(find('sandbox, Python').found).toMatch(
+      find('sandbox, Python').ok ? /^Linux namespaces/ : /no isolation|Linux|python3/,
+    )
+    expect(find('sandbox, JavaScript')).toMatchObject({ ok: true, found: expect.stringContaining('WebAssembly') })
     expect(find('HF_TOKEN').found).toBe('set')
     expect(find('HF_ENDPOINT').found).toBe('https://hub.example')
     expect(stdout).not.toContain('secret')
