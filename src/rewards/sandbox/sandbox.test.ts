@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { platform, setPlatform } from '../../base/index.ts'
 import { type CodeTest, findPython, type Language, openSandbox } from './index.ts'
 import { Launcher } from './launcher.ts'
@@ -285,7 +285,10 @@ const limit = { a: [1] }`
 })
 
 describe('where there is no isolation', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'python-'))
+  let folder = ''
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'python-'))
+  })
   afterAll(() => rmSync(folder, { recursive: true }))
 
   test('a launcher that cannot put up its walls is refused with its reason', async () => {
