@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { formatNumber, HoneError } from '../base/index.ts'
 import { openDataset } from '../data/index.ts'
 import { score } from '../evaluate/index.ts'
-import { type EnsembleRule, ensembleRules } from '../rewards/index.ts'
+import { type EnsembleRule, ensembleRules, verifiers } from '../rewards/index.ts'
 import { modelKeys, openForVerb } from './model.ts'
 import { inOrder, scoreRewards } from './score-reward.ts'
+import { verifyAnswers } from './score-verifier.ts'
 import { verb } from './verb.ts'
 
 const options = z.strictObject({
@@ -23,10 +24,22 @@ const options = z.strictObject({
   lambda: z.number().nonnegative().default(0.5).describe('of the ensemble by variance'),
   bins: z.int().positive().default(10).describe('of the calibration of rewards'),
   plot: z.string().optional().describe('an SVG file for the reliability of rewards'),
+  verifier: z
+    .string()
+    .optional()
+    .describe(
+      `a rule in place of a model, for rows of an answer and its reference: ${verifiers.map(({ id }) => id).join(', ')}`,
+    ),
+  columns: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("names of an answer's columns for the verifier: columns.answer=completion"),
+  out: z.string().optional().describe('a JSONL file for the rows with their verdicts, for the verifier'),
+  overwrite: z.boolean().default(false).describe('replace that file'),
   data: z
     .string()
     .describe(
-      'rows {"text"}, {"prompt", "completion"} or {"messages"}; for rewards also pairs, rankings, labels, steps',
+      'rows {"text"}, {"prompt", "completion"} or {"messages"}; for rewards also pairs, rankings, labels, steps; for a verifier {"answer", "reference"}',
     ),
   limit: z.int().positive().optional().describe('only the first so many rows'),
   tokens: z.boolean().default(false).describe('show every token with its log-prob'),
@@ -34,16 +47,22 @@ const options = z.strictObject({
 
 export default verb({
   summary:
-    'log-probs of given texts or chats under a model, token by token; a prompt or a question has none. Or what reward models give for answers',
+    'log-probs of given texts or chats under a model, token by token; a prompt or a question has none. Or what reward models give for answers, or whether a rule takes them for right',
   options,
-  main: ['model', 'reward', 'data', 'limit', 'tokens', 'plot', 'seed'],
-  placeholders: { model: 'MODEL', reward: 'MODEL', data: 'FILE', plot: 'FILE.svg' },
-  example: [`echo '{"text": "Good morning."}' > texts.jsonl`, 'hone score --model tiny --data texts.jsonl --tokens'],
+  main: ['model', 'reward', 'verifier', 'data', 'limit', 'tokens', 'plot', 'seed'],
+  placeholders: { model: 'MODEL', reward: 'MODEL', data: 'FILE', plot: 'FILE.svg', verifier: 'NAME', out: 'FILE' },
+  example: [
+    `echo '{"text": "Good morning."}' > texts.jsonl`,
+    'hone score --model tiny --data texts.jsonl --tokens',
+    `echo '{"answer": "So it is \\\\boxed{0.5}.", "reference": "1/2"}' > answers.jsonl`,
+    'hone score --verifier math --data answers.jsonl',
+  ],
   async run(keys, terminal) {
     const { signal } = terminal
     const { model = '' } = keys
+    if (keys.verifier !== undefined) return await verifyAnswers({ ...keys, verifier: keys.verifier }, terminal)
     if (model === '' && !keys.reward) {
-      throw new HoneError('E_USAGE', 'hone score needs --model, or --reward', {
+      throw new HoneError('E_USAGE', 'hone score needs --model, or --reward, or --verifier', {
         help: 'Example: hone score --model tiny --data texts.jsonl',
       })
     }

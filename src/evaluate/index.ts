@@ -20,9 +20,7 @@ export {
 export {
   type ChoiceLikelihood,
   type ChoiceNormalisation,
-  exactMatch,
   likeliest,
-  normaliseAnswer,
   perplexity,
 } from './metrics.ts'
 export { type Asked, type Asking, askedText, type PromptOptions, promptTokens, questionOf } from './prompt.ts'

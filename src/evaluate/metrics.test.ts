@@ -1,38 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { exactMatch, likeliest, normaliseAnswer, perplexity } from './metrics.ts'
-
-describe('exactMatch', () => {
-  test('forgives case, white space and a last full stop', () => {
-    expect(exactMatch('  Forty\n two. ', ['forty two'])).toBe(true)
-    expect(exactMatch('42', ['41', '42.'])).toBe(true)
-  })
-
-  test('takes nothing more and nothing less', () => {
-    for (const wrong of [
-      'forty',
-      'forty two three',
-      'the answer is forty two',
-      'forty-two',
-      'forty two..',
-      'fortytwo',
-      '',
-    ]) {
-      expect(exactMatch(wrong, ['forty two'])).toBe(false)
-    }
-    expect(exactMatch('anything', [])).toBe(false)
-  })
-
-  test('normalising twice changes nothing', () => {
-    fc.assert(
-      fc.property(fc.string(), (text) => {
-        fc.pre(!/\.\s*\.\s*$/.test(text))
-        const once = normaliseAnswer(text)
-        expect(normaliseAnswer(once)).toBe(once)
-      }),
-    )
-  })
-})
+import { likeliest, perplexity } from './metrics.ts'
 
 describe('likeliest', () => {
   const choices = [

@@ -1,16 +1,5 @@
 import { HoneError } from '../base/index.ts'
 
-/** An answer without what does not matter to exact match: letter case, outer and repeated white space, a last full stop. */
-export function normaliseAnswer(answer: string): string {
-  return answer.toLowerCase().trim().replace(/\s+/g, ' ').replace(/ ?\.$/, '')
-}
-
-/** Whether a completion is one of the accepted answers, after normalisation; anything more or less does not count. */
-export function exactMatch(completion: string, accepted: readonly string[]): boolean {
-  const given = normaliseAnswer(completion)
-  return accepted.some((answer) => normaliseAnswer(answer) === given)
-}
-
 /** How the log-probability of a choice is made comparable with that of a longer one. */
 export type ChoiceNormalisation = 'sum' | 'per-token' | 'per-character'
 

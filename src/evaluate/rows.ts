@@ -1,6 +1,7 @@
 import { HoneError } from '../base/index.ts'
+import { exactMatch } from '../rewards/index.ts'
 import type { Message } from '../text/types.ts'
-import { type ChoiceNormalisation, exactMatch } from './metrics.ts'
+import type { ChoiceNormalisation } from './metrics.ts'
 import {
   type ChoiceItem,
   chosenRows,

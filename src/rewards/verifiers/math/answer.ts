@@ -4,8 +4,7 @@ import { apply, contents, type Expression, number } from './tree.ts'
 import { unitOf } from './units.ts'
 
 /** What a final answer is, beyond a single expression. */
-export type Answer = { raw: string } & /** `share`: a hundredth of a percentage. */
-(
+export type Answer = { raw: string } /** `share`: a hundredth of a percentage. */ & (
   | { kind: 'value'; expression: Expression; unit: string; share?: Expression }
   | { kind: 'infinity'; sign: 1 | -1 }
   | { kind: 'based'; digits: string; base: string }

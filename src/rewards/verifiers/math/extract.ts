@@ -4,7 +4,7 @@ const SEARCHED = 100_000
 /** An answer longer than this is none. */
 export const MAX_ANSWER = 2000
 
-export interface Extracted {
+export interface FinalAnswer {
   answer: string
   /** Where it was found, for people. */
   where: string
@@ -15,7 +15,7 @@ export interface Extracted {
  * "answer:" or "final answer", else the last formula or number of the last line; a short text of one line is an answer by itself.
  * What stands before `</think>` does not count, and within `<answer>…</answer>` only that does. Linear in the text.
  */
-export function extractAnswer(completion: string): Extracted | null {
+export function extractAnswer(completion: string): FinalAnswer | null {
   let text = completion.slice(-SEARCHED)
   const thought = text.lastIndexOf('</think>')
   if (thought >= 0) text = text.slice(thought + 8)
@@ -35,12 +35,12 @@ export function extractReference(reference: string): string {
 
 const marked = (text: string) => boxed(text) ?? afterHashes(text) ?? afterPhrase(text)
 
-function whole(text: string, where: string): Extracted | null {
+function whole(text: string, where: string): FinalAnswer | null {
   const answer = bare(text)
   return answer === '' ? null : { answer, where }
 }
 
-function boxed(text: string): Extracted | null {
+function boxed(text: string): FinalAnswer | null {
   for (let end = text.length; end > 0; ) {
     const at = Math.max(text.lastIndexOf('\\boxed', end - 1), text.lastIndexOf('\\fbox', end - 1))
     if (at < 0) return null
@@ -66,7 +66,7 @@ function argument(text: string, start: number): string | null {
   return null
 }
 
-function afterHashes(text: string): Extracted | null {
+function afterHashes(text: string): FinalAnswer | null {
   const at = text.lastIndexOf('####')
   if (at < 0) return null
   return whole(
@@ -80,7 +80,7 @@ function afterHashes(text: string): Extracted | null {
 
 const phrase = /(?:final\s{1,3}answer|\banswer|答案)(?:\s{1,3}is|\s?[:：]|\*{0,2}\s?[:：]|\s{1,3}=|是|为)/gi
 
-function afterPhrase(text: string): Extracted | null {
+function afterPhrase(text: string): FinalAnswer | null {
   let at = -1
   for (const match of text.matchAll(phrase)) at = match.index + match[0].length
   if (at < 0) return null
@@ -131,7 +131,7 @@ function formulas(text: string): Span[] {
 
 const numeral = /[-−]?[$€£]?\d[\d,]{0,40}(?:\.\d{1,40})?(?:\s?\/\s?\d{1,40})?%?/g
 
-function unmarked(text: string): Extracted | null {
+function unmarked(text: string): FinalAnswer | null {
   const trimmed = text.trim()
   const last = trimmed.slice(trimmed.lastIndexOf('\n') + 1).slice(-2 * MAX_ANSWER)
   const isShort = trimmed.length <= 200 && (!trimmed.includes('\n') || closesMore(last))
