@@ -1,7 +1,7 @@
 import { parseExpression } from './parse.ts'
 import { type Token, type TokenOptions, tokenise } from './tokens.ts'
 import { apply, contents, type Expression, number } from './tree.ts'
-import { unitOf } from './units.ts'
+import { scales, unitOf } from './units.ts'
 
 /** What a final answer is, beyond a single expression. */
 export type Answer = { raw: string } /** `share`: a hundredth of a percentage. */ & (
@@ -14,6 +14,8 @@ export type Answer = { raw: string } /** `share`: a hundredth of a percentage. *
   /** Order does not count. */
   | { kind: 'list'; items: readonly Answer[] }
   | { kind: 'union'; items: readonly Answer[] }
+  /** The first without the second. */
+  | { kind: 'difference'; items: readonly Answer[] }
   | { kind: 'ratio'; items: readonly Answer[] }
   | { kind: 'matrix'; rows: readonly (readonly Answer[])[] }
   /** Sides with the signs between them; `names` says which sides only name what the others are. */
@@ -32,20 +34,27 @@ const isOperator = (token: Token | undefined, ...texts: string[]) =>
 const isCommand = (token: Token | undefined, ...texts: string[]) =>
   token?.kind === 'command' && texts.includes(token.text)
 
-const OPEN = ['(', '[', '{', '\\{']
-const CLOSE = [')', ']', '}', '\\}']
-const RELATIONS = ['=', '<', '>', '<=', '>=', '!=', '~']
+const opening = new Set(['(', '[', '{', '\\{'])
+const closing = new Set([')', ']', '}', '\\}'])
+const relations = new Set(['=', '<', '>', '<=', '>=', '!=', '~'])
+
+const isOpening = (token: Token | undefined) => token?.kind === 'operator' && opening.has(token.text)
+const isClosing = (token: Token | undefined) => token?.kind === 'operator' && closing.has(token.text)
 
 const rawOf = (tokens: readonly Token[]) => tokens.map(({ text }) => text).join(' ')
 
 /** The pieces between separators that stand outside all brackets, and the separators. */
-function split(tokens: readonly Token[], isSeparator: (token: Token, at: number) => boolean) {
+function split(
+  tokens: readonly Token[],
+  isSeparator: (token: Token, at: number) => boolean,
+): { pieces: readonly (readonly Token[])[]; separators: readonly Token[] } {
+  if (!tokens.some(isSeparator)) return { pieces: [tokens], separators: [] }
   const pieces: Token[][] = [[]]
   const separators: Token[] = []
   let depth = 0
   for (const [at, token] of tokens.entries()) {
-    if (isOperator(token, ...OPEN) || (token.kind === 'command' && token.text.startsWith('begin '))) depth++
-    if (isOperator(token, ...CLOSE) || (token.kind === 'command' && token.text.startsWith('end '))) depth--
+    if (isOpening(token) || (token.kind === 'command' && token.text.startsWith('begin '))) depth++
+    if (isClosing(token) || (token.kind === 'command' && token.text.startsWith('end '))) depth--
     if (depth <= 0 && isSeparator(token, at)) {
       pieces.push([])
       separators.push(token)
@@ -58,13 +67,13 @@ function split(tokens: readonly Token[], isSeparator: (token: Token, at: number)
 function closingOf(tokens: readonly Token[]): number {
   let depth = 0
   for (const [at, token] of tokens.entries()) {
-    if (isOperator(token, ...OPEN)) depth++
-    if (isOperator(token, ...CLOSE) && --depth === 0) return at
+    if (isOpening(token)) depth++
+    if (isClosing(token) && --depth === 0) return at
   }
   return -1
 }
 
-function trim(tokens: readonly Token[]): readonly Token[] {
+function trim(tokens: readonly Token[], depth = 0): readonly Token[] {
   let [start, end] = [0, tokens.length]
   while (start < end && (isOperator(tokens[start], ',', ';', ':', '.', '~') || isCommand(tokens[start], 'row'))) start++
   while (
@@ -73,8 +82,8 @@ function trim(tokens: readonly Token[]): readonly Token[] {
   )
     end--
   const inner = tokens.slice(start, end)
-  const isGroup = isOperator(inner[0], '{') && closingOf(inner) === inner.length - 1
-  return isGroup && inner.length > 1 ? trim(inner.slice(1, -1)) : inner
+  const isGroup = depth < MAX_DEPTH && isOperator(inner[0], '{') && closingOf(inner) === inner.length - 1
+  return isGroup && inner.length > 1 ? trim(inner.slice(1, -1), depth + 1) : inner
 }
 
 function several(pieces: readonly (readonly Token[])[], depth: number): Answer[] | null {
@@ -97,15 +106,21 @@ const union: Reader = (tokens, depth) => {
   const { pieces } = split(
     tokens,
     (token, at) =>
-      isCommand(token, 'cup') ||
-      (token.text === 'U' && isOperator(tokens[at - 1], ...CLOSE) && isOperator(tokens[at + 1], ...OPEN)),
+      isCommand(token, 'cup') || (token.text === 'U' && isClosing(tokens[at - 1]) && isOpening(tokens[at + 1])),
   )
   if (pieces.length < 2) return null
   const items = several(pieces, depth)
   return items && { kind: 'union', items, raw: rawOf(tokens) }
 }
 
-const nameShape = /^[A-Za-z]+(?:_\{?\w+\}?)?'*(?:\([A-Za-z,]*\))?$/
+const difference: Reader = (tokens, depth) => {
+  const { pieces } = split(tokens, (token) => isCommand(token, 'setminus'))
+  const items = pieces.length === 2 ? several(pieces, depth) : null
+  return items?.length === 2 ? { kind: 'difference', items, raw: rawOf(tokens) } : null
+}
+
+/** x, x_1, f(x), (x, y) */
+const nameShape = /^[A-Za-z]+(?:_\{?\w+\}?)?'*(?:\([A-Za-z,]*\))?$|^\([A-Za-z](?:,[A-Za-z])+\)$/
 
 function isName(tokens: readonly Token[]): boolean {
   const isWords = tokens.every(({ kind }) => kind === 'text' || kind === 'letters')
@@ -115,7 +130,7 @@ function isName(tokens: readonly Token[]): boolean {
 const relation: Reader = (tokens, depth) => {
   const member = split(tokens, (token) => isCommand(token, 'in')).pieces
   if (member.length === 2 && isName(member[0])) return read(member[1], depth + 1)
-  const { pieces, separators } = split(tokens, (token) => isOperator(token, ...RELATIONS))
+  const { pieces, separators } = split(tokens, ({ kind, text }) => kind === 'operator' && relations.has(text))
   if (pieces.length < 2 || pieces.length > 8) return null
   // What is only about right comes after what is right.
   const about = separators.findIndex(({ text }) => text === '~')
@@ -135,7 +150,8 @@ const bracketed: Reader = (tokens, depth) => {
   const raw = rawOf(tokens)
   if (first.text === '\\{') {
     const builder = split(inner, (token) => isOperator(token, ':', '|')).pieces
-    if (builder.length === 2 && isName(builder[0])) return read(builder[1], depth + 1)
+    const [subject] = split(builder[0], (token) => isCommand(token, 'in')).pieces
+    if (builder.length === 2 && isName(subject)) return read(builder[1], depth + 1)
     const items = several(split(inner, (token) => isOperator(token, ',', ';')).pieces, depth)
     return items && { kind: 'set', items: flattened(items), raw }
   }
@@ -218,22 +234,25 @@ const value: Reader = (tokens) => {
     end > 1 &&
     last.kind === 'letters' &&
     last.text.length > 1 &&
-    body[end - 2].kind === 'number' &&
+    (body[end - 2].kind === 'number' || isOperator(body[end - 2], '}')) &&
     unitOf(last.text)
   )
     end--
-  const words = body.slice(end)
+  const scale = body[end]?.kind === 'text' ? scales[body[end].text.toLowerCase()] : undefined
+  const words = body.slice(scale === undefined ? end : end + 1)
   if (words.some(({ kind, text }) => kind === 'command' || (kind === 'operator' && !'^{}/.()-'.includes(text))))
     return null
   const wordsText = words.map(({ text }) => text).join(' ')
   if (wordsText.split(' ').length > 8) return null
   let unit = words.length > 0 ? unitOf(wordsText) : money
+  if (unit === null) return null
   const mark = end < 2 ? null : trailingMark(body.slice(0, end))
   if (mark && unit === '') {
     unit = mark.unit
     end -= mark.length
   }
-  const expression = parseExpression(trim(body.slice(0, end)))
+  const plain = parseExpression(trim(body.slice(0, end)))
+  const expression = plain && scale !== undefined ? apply('multiply', plain, number(scale)) : plain
   const share = expression && unit === 'percent' ? { share: apply('divide', expression, number('100')) } : {}
   return expression && { kind: 'value', expression, unit, ...share, raw }
 }
@@ -290,6 +309,7 @@ const readers: readonly Reader[] = [
   list,
   relation,
   union,
+  difference,
   bracketed,
   plusMinus,
   matrix,

@@ -82,6 +82,8 @@ export function invert(x: Exact): Exact {
 }
 
 export function equal(x: Exact, y: Exact): boolean {
+  const isReduced = x.bits <= REDUCED_BITS && y.bits <= REDUCED_BITS
+  if (isReduced) return x.a === y.a && x.d === y.d && x.b === y.b
   return x.a * y.d === y.a * x.d && x.b * y.d === y.b * x.d
 }
 
@@ -120,7 +122,7 @@ function wholeRoot(n: bigint, degree: number): bigint {
 export function power(base: Exact, exponent: Exact): Exact {
   const times = wholeNumber(exponent)
   if (times === null) {
-    if (exponent.b !== 0n || exponent.d > 64n) throw beyond
+    if (exponent.b !== 0n || exponent.d === 1n || exponent.d > 64n) throw beyond
     return power(root(base, Number(exponent.d)), make(exponent.a, 0n, 1n, exponent.bits))
   }
   if (times < 0) return power(invert(base), integer(-times))

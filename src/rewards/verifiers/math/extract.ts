@@ -1,6 +1,10 @@
 /** Characters from the end of a completion that are searched for its answer. */
 const SEARCHED = 100_000
 
+/** Boxes from the end that are looked at, those that are cut off or empty included. */
+const MAX_BOXES = 16
+const box = /\\(?:boxed|fbox)/g
+
 /** An answer longer than this is none. */
 export const MAX_ANSWER = 2000
 
@@ -41,13 +45,10 @@ function whole(text: string, where: string): FinalAnswer | null {
 }
 
 function boxed(text: string): FinalAnswer | null {
-  for (let end = text.length; end > 0; ) {
-    const at = Math.max(text.lastIndexOf('\\boxed', end - 1), text.lastIndexOf('\\fbox', end - 1))
-    if (at < 0) return null
-    const start = at + (text[at + 1] === 'b' ? 6 : 5)
-    const answer = argument(text, start)
-    if (answer !== null && answer.trim() !== '') return { answer: answer.trim(), where: 'boxed' }
-    end = at
+  const starts = Array.from(text.matchAll(box), (match) => match.index + match[0].length)
+  for (const start of starts.slice(-MAX_BOXES).reverse()) {
+    const answer = argument(text, start)?.trim()
+    if (answer) return { answer, where: 'boxed' }
   }
   return null
 }
@@ -107,12 +108,15 @@ const delimiters: readonly (readonly [string, string])[] = [
   ['\\[', '\\]'],
 ]
 
-/** The formulas between $…$, \(…\) or \[…\]; a dollar sign before a number that no other follows is money. */
+/** A price in a sentence. */
+const money = /^\$\s?\d[\d,.]{0,20}\s+[a-z]{2,}\s/i
+
+/** The formulas between $…$, \(…\) or \[…\]; a dollar sign before a number and words is money. */
 function formulas(text: string): Span[] {
   const found: Span[] = []
   for (let at = 0; at < text.length; ) {
     const pair = delimiters.find(([open]) => text.startsWith(open, at) && text[at - 1] !== '\\')
-    if (!pair) {
+    if (!pair || money.test(text.slice(at, at + 60))) {
       at++
       continue
     }
@@ -133,6 +137,8 @@ const numeral = /[-−]?[$€£]?\d[\d,]{0,40}(?:\.\d{1,40})?(?:\s?\/\s?\d{1,40}
 
 function unmarked(text: string): FinalAnswer | null {
   const trimmed = text.trim()
+  // A box that is empty or cut off is an answer that was not given.
+  if (trimmed.search(box) >= 0) return null
   const last = trimmed.slice(trimmed.lastIndexOf('\n') + 1).slice(-2 * MAX_ANSWER)
   const isShort = trimmed.length <= 200 && (!trimmed.includes('\n') || closesMore(last))
   const isSentence = /[a-z]{2,}\s+[a-z]{2,}\s+[a-z]{2,}/i.test(trimmed.replace(/\\text\{[^{}]{0,200}\}/g, ''))

@@ -1,8 +1,19 @@
 import { functionNames } from './operations.ts'
 import type { Token } from './tokens.ts'
 
-/** Characters of typeset mathematics as LaTeX or ASCII. */
-export const glyphs: Readonly<Record<string, string>> = {
+/** A character of typeset mathematics or full width as LaTeX or ASCII. */
+export function plainCharacter(character: string): string {
+  if (Object.hasOwn(glyphs, character)) return glyphs[character]
+  const code = character.charCodeAt(0)
+  return code >= 0xff01 && code <= 0xff5e ? String.fromCharCode(code - 0xfee0) : character
+}
+
+/** Commands that show nothing of their first argument. */
+export const hidden: ReadonlySet<string> = new Set(
+  'phantom hphantom vphantom hspace vspace color textcolor tag label'.split(' '),
+)
+
+const glyphs: Readonly<Record<string, string>> = {
   '−': '-',
   '–': '-',
   '—': '-',
@@ -46,12 +57,7 @@ export const glyphs: Readonly<Record<string, string>> = {
   '⁷': '^7',
   '⁸': '^8',
   '⁹': '^9',
-  '（': '(',
-  '）': ')',
-  '，': ',',
   '。': '.',
-  '％': '%',
-  '＝': '=',
   '＄': '\\$',
   '€': '\\euro ',
   '£': '\\pounds ',
@@ -79,7 +85,7 @@ export const commands: Readonly<Record<string, readonly Token[]>> = Object.assig
   '\n': [],
   '': [],
   ...each('dfrac tfrac cfrac frac', command('frac')),
-  ...each('dbinom tbinom binom choose', command('binom')),
+  ...each('dbinom tbinom binom', command('binom')),
   ...each('times cdot ast', operator('*')),
   ...each('div', operator('/')),
   ...each('le leq leqslant', operator('<=')),
@@ -106,6 +112,7 @@ export const commands: Readonly<Record<string, readonly Token[]>> = Object.assig
   ...each('infin infinity', command('infty')),
   ...each('varnothing', command('emptyset')),
   ...each('union bigcup', command('cup')),
+  ...each('backslash smallsetminus', command('setminus')),
   ...each('lor vee', operator('or')),
   ...each('varphi', command('phi')),
   ...each('varepsilon', command('epsilon')),

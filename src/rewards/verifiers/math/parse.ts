@@ -38,9 +38,13 @@ export function parseExpression(tokens: readonly Token[]): Expression | null {
 }
 
 function parse(source: readonly Token[]): Expression {
-  const tokens = source.flatMap((token) =>
-    token.kind === 'letters' ? Array.from(token.text, (text) => ({ ...token, text })) : [token],
-  )
+  const tokens = source.flatMap((token, i): Token[] => {
+    if (token.kind !== 'letters') return [token]
+    // 2 x 10^3: no symbol, since a number does not follow one.
+    const isTimes = /^x$/i.test(token.text) && source[i - 1]?.kind === 'number' && source[i + 1]?.kind === 'number'
+    if (isTimes) return [{ kind: 'operator', text: '*' }]
+    return Array.from(token.text, (text) => ({ ...token, text }))
+  })
   let at = 0
   let depth = 0
   let inBars = 0

@@ -12,7 +12,7 @@ interface Interval {
 
 /** Whether an answer can only be a set of reals: `(1, 2)` alone may be a point of the plane. */
 export function isSurelyRegion(answer: Answer): boolean {
-  if (answer.kind === 'union') return true
+  if (answer.kind === 'union' || answer.kind === 'difference') return true
   if (answer.kind === 'relation') return answer.signs.every((sign) => sign !== '=')
   if (answer.kind === 'list') return answer.items.every(isSurelyRegion)
   if (answer.kind !== 'tuple' || answer.items.length !== 2) return false
@@ -36,6 +36,11 @@ function intervals(answer: Answer): Interval[] | null {
     const parts = answer.items.map((item) => intervals(item))
     return parts.some((part) => part === null) ? null : parts.flatMap((part) => part ?? [])
   }
+  if (answer.kind === 'difference') {
+    const [all, points] = answer.items.map(intervals)
+    if (!all || points?.some(({ low, high }) => low !== high)) return null
+    return points?.reduce((parts, { low }) => parts.flatMap((part) => without(part, low)), all) ?? null
+  }
   if (answer.kind === 'set') {
     const ends = answer.items.map(endOf)
     if (ends.some((end) => end === null)) return null
@@ -47,6 +52,14 @@ function intervals(answer: Answer): Interval[] | null {
     return [{ low, high, lowClosed: answer.open === '[', highClosed: answer.close === ']' }]
   }
   return answer.kind === 'relation' ? inequality(answer) : null
+}
+
+function without(part: Interval, point: number): Interval[] {
+  if (point < part.low || point > part.high) return [part]
+  return [
+    { ...part, high: point, highClosed: false },
+    { ...part, low: point, lowClosed: false },
+  ]
 }
 
 const turned: Readonly<Record<string, string>> = { '<': '>', '>': '<', '<=': '>=', '>=': '<=', '!=': '!=' }

@@ -1,4 +1,4 @@
-import { commands, glyphs, plainWords, shortWords, textCommands } from './notation.ts'
+import { commands, hidden, plainCharacter, plainWords, shortWords, textCommands } from './notation.ts'
 
 /**
  * A piece of an answer. `text` of a number is digits with at most one point, of a text its words, of a command its name without
@@ -19,6 +19,8 @@ const noon = /\b([ap])\.\s?m\b\.?/gi
 const spaces = /\s+/y
 const numeral = /\d+/y
 const fraction = /\.\d+/y
+const ordinal = /(?:st|nd|rd|th)\b/y
+const hiddenArgument = /\s*(?:\{[^{}]*\}|[^\s{}])/y
 const exponent = /[eE][+-]?\d{1,4}(?![\w.])/y
 const repeating = /\.?\s*\\overline\s*(?:\{\s*(\d{1,40})\s*\}|(\d))/y
 const strongGroup = /\s?(?:,\s?\\!|\\!\s?,|\{,\}\s?|\\,|\\ | )\s?(\d{3})(?!\d)/y
@@ -32,9 +34,7 @@ const operator = (text: string): Token => ({ kind: 'operator', text })
 
 /** An answer's LaTeX or plain text in pieces, without what only sets it. Every input gives some, in time linear in it. */
 export function tokenise(source: string, { bracketCommas = 'separate' }: TokenOptions = {}): Token[] {
-  const input = Array.from(source, (character) => glyphs[character] ?? character)
-    .join('')
-    .replace(noon, '$1m ')
+  const input = Array.from(source, plainCharacter).join('').replace(noon, '$1m ')
   const tokens: Token[] = []
   let at = 0
   /** Round, square and set brackets that are open; the braces of LaTeX's arguments hide those around them. */
@@ -72,7 +72,9 @@ export function tokenise(source: string, { bracketCommas = 'separate' }: TokenOp
       return { kind: 'number', text: `${text}${text.includes('.') ? '' : '.'}(${cycle[1] ?? cycle[2]})` }
     }
     at = start
-    return { kind: 'number', text: text + (match(exponent)?.[0] ?? '') }
+    text += match(exponent)?.[0] ?? ''
+    match(ordinal)
+    return { kind: 'number', text }
   }
 
   while (at < input.length) {
@@ -82,7 +84,8 @@ export function tokenise(source: string, { bracketCommas = 'separate' }: TokenOp
     else if (/[A-Za-z]/.test(character)) readWord(match(word)?.[0] ?? '').forEach(push)
     else if (character === '\\') {
       const name = match(command)?.[0].slice(1) ?? ''
-      if (textCommands.has(name)) readText().forEach(push)
+      if (hidden.has(name)) match(hiddenArgument)
+      else if (textCommands.has(name)) readText().forEach(push)
       else if (name === 'begin' || name === 'end') {
         const kind = match(environment)?.[1] ?? ''
         if (kind === 'array' && name === 'begin') match(columns)

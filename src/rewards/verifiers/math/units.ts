@@ -3,7 +3,7 @@
  * and so is the name of things that are counted ("ways", "students"), which is no unit.
  */
 const synonyms: readonly (readonly string[])[] = [
-  ['percent', '%', 'pct', 'per cent'],
+  ['percent', '%', 'pct', 'per cent', 'percentage'],
   ['degree', 'deg', '°', 'degrees'],
   ['dollar', '$', 'usd', 'dollars', 'buck'],
   ['euro', '€', 'eur'],
@@ -44,6 +44,7 @@ const synonyms: readonly (readonly string[])[] = [
   ['am', 'a.m'],
   ['pm', 'p.m'],
   ['unit'],
+  ['dozen'],
 ]
 
 const canonical = new Map(
@@ -52,11 +53,28 @@ const canonical = new Map(
 
 const powers: Readonly<Record<string, string>> = { square: '2', sq: '2', squared: '2', cubic: '3', cu: '3', cubed: '3' }
 
+/** Words that multiply. */
+export const scales: Readonly<Record<string, string>> = {
+  hundred: '100',
+  thousand: '1000',
+  million: '1000000',
+  billion: '1000000000',
+  trillion: '1000000000000',
+}
+
+/** Words that make another number of the one before them, in ways that are not read. */
+const meaningful = new Set(
+  'not times over minus plus power to than less more fewer least most half factorial divided multiplied choose root'.split(
+    ' ',
+  ),
+)
+
 /**
  * @param words what stands behind the number
- * @returns the unit's one name, such as `cm^2`; '' where the words are no unit that this table knows
+ * @returns the unit's one name, such as `cm^2`; '' where the words are no unit that this table knows; null where they say more
+ * than a unit does
  */
-export function unitOf(words: string): string {
+export function unitOf(words: string): string | null {
   let power = ''
   const plain = words
     .toLowerCase()
@@ -73,7 +91,11 @@ export function unitOf(words: string): string {
     })
     .join(' ')
   const name = nameOf(plain)
-  if (name === undefined) return ''
+  if (name === undefined) {
+    const isMore =
+      /\d/.test(plain) || (plain === '' && power !== '') || plain.split(' ').some((word) => meaningful.has(word))
+    return isMore ? null : ''
+  }
   return power === '' || power === '1' ? name : `${name}^${power}`
 }
 
