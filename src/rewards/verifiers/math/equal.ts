@@ -1,7 +1,7 @@
-import type { Answer } from './answer.ts'
 import { constantRatio, equalExpressions } from './probe.ts'
 import { equalRegions, isSurelyRegion, regionOf } from './region.ts'
 import { apply, type Expression } from './tree.ts'
+import type { Answer } from './types.ts'
 
 type Of<K extends Answer['kind']> = Extract<Answer, { kind: K }>
 

@@ -9,7 +9,7 @@ const samples = ['equal', 'different']
   .filter((text) => text !== '')
 
 const fragments = [...'0123456789xyzaeinAB+-*/^_=<>(){}[]|,;:.!%$&~\'" \\'].concat(
-  '\\frac \\sqrt \\sqrt[3] \\pi \\text{ \\left( \\right) \\{ \\} \\cup \\infty \\pm \\begin{pmatrix} \\end{pmatrix} \\\\ \\sin \\log_ ^\\circ 1,000 \\overline{3} \\boxed{ and \\in \\le \\binom !'.split(
+  '\\frac \\sqrt \\sqrt[3] \\pi \\text{ \\left( \\right) \\{ \\} \\cup \\infty \\pm \\begin{pmatrix} \\end{pmatrix} \\\\ \\sin \\log_ ^\\circ 1,000 \\overline{3} \\boxed{ and \\in \\le \\binom ! constructor __proto__ toString million \\constructor \\text{constructor}'.split(
     ' ',
   ),
 )
@@ -85,10 +85,15 @@ test('what is large, deep or endless is refused and not computed', () => {
   const slow: [string, number][] = []
   for (const left of hard) {
     for (const right of [left, `${left} `, `1+${left.slice(0, 1990)}`, '42']) {
-      const start = performance.now()
-      math.verify({ answer: `\\boxed{${left}}`, reference: right })
-      const took = performance.now() - start
-      if (took > 500) slow.push([left.slice(0, 30), took])
+      // The least of three: the machine may have other work.
+      const took = Math.min(
+        ...[1, 2, 3].map(() => {
+          const start = performance.now()
+          math.verify({ answer: `\\boxed{${left}}`, reference: right })
+          return performance.now() - start
+        }),
+      )
+      if (took > 300) slow.push([left.slice(0, 30), took])
     }
   }
   expect(slow).toEqual([])

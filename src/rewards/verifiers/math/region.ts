@@ -1,6 +1,6 @@
-import type { Answer } from './answer.ts'
 import { realValue } from './probe.ts'
 import { contents } from './tree.ts'
+import type { Answer } from './types.ts'
 
 /** An interval of the reals; a point has both ends closed and equal. */
 interface Interval {

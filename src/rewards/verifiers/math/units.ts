@@ -54,13 +54,13 @@ const canonical = new Map(
 const powers: Readonly<Record<string, string>> = { square: '2', sq: '2', squared: '2', cubic: '3', cu: '3', cubed: '3' }
 
 /** Words that multiply. */
-export const scales: Readonly<Record<string, string>> = {
-  hundred: '100',
-  thousand: '1000',
-  million: '1000000',
-  billion: '1000000000',
-  trillion: '1000000000000',
-}
+export const scales: ReadonlyMap<string, string> = new Map([
+  ['hundred', '100'],
+  ['thousand', '1000'],
+  ['million', '1000000'],
+  ['billion', '1000000000'],
+  ['trillion', '1000000000000'],
+])
 
 /** Words that make another number of the one before them, in ways that are not read. */
 const meaningful = new Set(
