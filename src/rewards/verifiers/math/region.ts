@@ -26,10 +26,16 @@ function endOf(answer: Answer): number | null {
 }
 
 /** The set of reals that an answer describes, as intervals that neither meet nor touch, in order; null where it is none. */
-export function regionOf(answer: Answer): Interval[] | null {
+export function regionOf(answer: Answer): readonly Interval[] | null {
+  const known = regions.get(answer)
+  if (known !== undefined) return known
   const found = intervals(answer)
-  return found && merged(found)
+  const region = found && merged(found)
+  regions.set(answer, region)
+  return region
 }
+
+const regions = new WeakMap<Answer, readonly Interval[] | null>()
 
 function intervals(answer: Answer): Interval[] | null {
   if (answer.kind === 'union' || answer.kind === 'list') {
