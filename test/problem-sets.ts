@@ -36,7 +36,7 @@ function references(): Record<string, string[]> {
     gsm8k: answers('gsm8k/train.jsonl', 'gsm8k/test.jsonl'),
     'math, test': rows('math/math_test_5000.json').map(({ solution }) => solution ?? ''),
     'math, 500': answers('math/math500.jsonl'),
-    'math, train': answers('math/math_train_deepscaler.json').filter((answer) => answer !== 'null'),
+    'math, train': answers('math/math_train_deepscaler.json'),
     aime: answers('math/aime_train_deepscaler.json'),
   }
 }

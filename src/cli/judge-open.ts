@@ -11,11 +11,10 @@ import {
   localModelJudge,
   type RubricOptions,
   rewardModelJudge,
-  type VerifierLike,
   verifierJudge,
 } from '../rewards/index.ts'
 import { modelKeys, openForVerb } from './model.ts'
-import { defaultOf, isProgram, openProgram } from './programs.ts'
+import { isProgram, openProgram, openVerifier } from './programs.ts'
 import type { Terminal } from './terminal.ts'
 
 const { model: _, ...shared } = modelKeys
@@ -34,7 +33,12 @@ export const judgeKeys = {
     .describe(
       'reward models, several are an ensemble; or a file whose default export is (prompt, answer, row) => number',
     ),
-  verifier: z.string().optional().describe('a file whose default export has verify({prompt, answer, reference})'),
+  verifier: z
+    .string()
+    .optional()
+    .describe(
+      'math, exact, … (see hone score), or a file whose default export has verify({prompt, answer, reference})',
+    ),
   ask: z
     .enum(['pairwise', 'pointwise', 'listwise'])
     .default('pairwise')
@@ -138,7 +142,7 @@ const sources: Record<'endpoint' | 'local' | 'reward' | 'verifier', Source> = {
   },
   async verifier({ verifier = '' }, _, { tieMargin }) {
     return {
-      judge: verifierJudge(await loadVerifier(verifier), { id: verifier, tieMargin }),
+      judge: verifierJudge(await openVerifier(verifier), { id: verifier, tieMargin }),
       [Symbol.asyncDispose]: async () => {},
     }
   },
@@ -157,12 +161,4 @@ export async function openJudge(keys: JudgeKeys, terminal: Terminal): Promise<Op
   const { ask, criteria, oneOrder, tieMargin } = keys
   const rubric = keys.rubric === undefined ? undefined : { [ask]: await platform().readText(keys.rubric) }
   return sources[named[0]](keys, terminal, { swap: !oneOrder, tieMargin, criteria, rubric })
-}
-
-async function loadVerifier(name: string): Promise<VerifierLike> {
-  const loaded = (await defaultOf(name, 'E_VERIFIER', 'a verifier')) as Partial<VerifierLike> | undefined
-  if (typeof loaded?.verify === 'function') return loaded as VerifierLike
-  throw new HoneError('E_VERIFIER', `${name} has no default export with a function verify`, {
-    help: 'Write: export default { verify: ({ prompt, answer, reference }) => ({ score: Number(answer === reference) }) }',
-  })
 }

@@ -50,7 +50,7 @@ The better answer stands second in one half of the pairs, drawn by the seed. A s
       local: 'MODEL',
       reward: 'MODEL|FILE.ts',
     },
-    ...{ verifier: 'FILE.ts', out: 'FILE.jsonl' },
+    ...{ verifier: 'NAME', out: 'FILE.jsonl' },
   },
   example: [
     `echo '{"prompt": "Say hello.", "chosen": "Hello!", "rejected": "No."}' > pairs.jsonl`,

@@ -1,7 +1,14 @@
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { HoneError, isAbsolute, joinPath, platform } from '../base/index.ts'
-import { functionGrader, type Grader, type RewardFunction } from '../rewards/index.ts'
+import {
+  functionGrader,
+  type Grader,
+  type RewardFunction,
+  type Verifier,
+  type VerifierLike,
+  verifier,
+} from '../rewards/index.ts'
 import type { Tools } from '../train/index.ts'
 
 export const toolsKey = z
@@ -26,6 +33,31 @@ export async function openProgram(name: string): Promise<Grader> {
   throw new HoneError('E_REWARD', `${name} has no default export that is a function`, {
     help: 'Write: export default (prompt: string, answer: string) => answer.length',
   })
+}
+
+/**
+ * A verifier by its name, or of the user's own: the default export of a file. Where that one says no more than a score, an answer
+ * is right with a score of 1.
+ * @throws HoneError E_NOT_FOUND, E_VERIFIER for a name that is not known or a file that exports something else
+ */
+export async function openVerifier(name: string): Promise<Verifier> {
+  if (!isProgram(name)) return verifier(name)
+  const own = (await defaultOf(name, 'E_VERIFIER', 'a verifier')) as Partial<VerifierLike> | undefined
+  if (typeof own?.verify !== 'function') {
+    throw new HoneError('E_VERIFIER', `${name} has no default export with a function verify`, {
+      help: 'Write: export default { verify: ({ prompt, answer, reference }) => ({ score: Number(answer === reference) }) }',
+    })
+  }
+  const { verify } = own as VerifierLike
+  return {
+    id: own.id ?? name,
+    about: `the default export of ${name}`,
+    takes: 'what that one takes',
+    async verify({ prompt = '', ...attempt }, options = {}) {
+      const verdict = await verify.call(own, { prompt, ...attempt }, options)
+      return { correct: verdict.score === 1, why: `a score of ${verdict.score}`, ...verdict }
+    },
+  }
 }
 
 /**

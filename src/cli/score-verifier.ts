@@ -1,7 +1,8 @@
 import { formatShare, HoneError, platform } from '../base/index.ts'
 import { wilson } from '../evaluate/index.ts'
 import { readRows } from '../formats/index.ts'
-import { type Attempt, verifier, verifyRows } from '../rewards/index.ts'
+import { type Attempt, verifyRows } from '../rewards/index.ts'
+import { openVerifier } from './programs.ts'
 import type { Terminal } from './terminal.ts'
 import type { Outcome } from './verb.ts'
 
@@ -20,7 +21,7 @@ const names: readonly string[] = ['prompt', 'answer', 'reference'] satisfies (ke
 export async function verifyAnswers(keys: Keys, terminal: Terminal): Promise<Outcome> {
   const { data, columns = {}, limit = Number.POSITIVE_INFINITY, out, overwrite } = keys
   const { signal } = terminal
-  const rule = verifier(keys.verifier)
+  const rule = await openVerifier(keys.verifier)
   const unknown = Object.keys(columns).find((name) => !names.includes(name))
   if (unknown !== undefined) {
     throw new HoneError('E_CONFIG', `columns.${unknown}: unknown key, expected one of ${names.join(', ')}`)

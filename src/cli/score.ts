@@ -28,7 +28,7 @@ const options = z.strictObject({
     .string()
     .optional()
     .describe(
-      `a rule in place of a model, for rows of an answer and its reference: ${verifiers.map(({ id }) => id).join(', ')}`,
+      `a rule in place of a model, for rows of an answer and its reference: ${verifiers.map(({ id }) => id).join(', ')}, or a file whose default export has verify({prompt, answer, reference})`,
     ),
   columns: z
     .record(z.string(), z.string())

@@ -27,6 +27,16 @@ test('a file of answers gives its accuracy, and the rows with their verdicts whe
   expect(plain.stdout).toMatch(/row 2: wrong, "7" \(phrase\) is not "8"\naccuracy 50\.0/)
 })
 
+test("a verifier of one's own says no more than a score", async () => {
+  writeFileSync(at.path('answers.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  writeFileSync(
+    at.path('own.ts'),
+    'export default { verify: ({ answer, reference }: Record<string, string>) => ({ score: answer.includes(reference) ? 1 : 0.5 }) }',
+  )
+  const told = await document(['score', '--verifier', 'own.ts', '--data', 'answers.jsonl', columns])
+  expect(told).toMatchObject({ accuracy: { value: 0, n: 3 }, mean_score: 0.5 })
+})
+
 test('an unknown verifier, an unknown column and a row without its columns are refused', async () => {
   writeFileSync(at.path('answers.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   const refused = async (...more: string[]) =>
