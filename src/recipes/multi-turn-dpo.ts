@@ -19,7 +19,7 @@ import type { Answer, Grader } from '../rewards/index.ts'
 import { loadTokenizer } from '../text/index.ts'
 import type { Tools } from '../train/index.ts'
 
-const contrast = [1e-4, 3e-4].flatMap((learningRate) => [0.2, 1].map((beta) => ({ learningRate, beta })))
+const contrast = [3e-4, 1e-3].flatMap((learningRate) => [1, 4].map((beta) => ({ learningRate, beta })))
 const rates = [1e-4, 3e-4, 1e-3, 3e-3].map((learningRate) => ({ learningRate }))
 const roundCount = 3
 const preferred = { referenceShare: 0, pairing: 'random' } as const
