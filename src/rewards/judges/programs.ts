@@ -132,7 +132,7 @@ function answered({ prompt, answer, row }: JudgedAnswer): Answered {
 
 /**
  * A judge as a grader, for best of N and online methods: its scores, or where it gives none, those of its ranking of each prompt's
- * answers. A row's `reference` is given to it.
+ * answers. A row's `reference` is given to it, or else its `answer` or `solution`.
  * @throws HoneError whatever kept the judge from an answer, since a training cannot go on without
  */
 export function judgeGrader(judge: Judge): Grader {
@@ -141,7 +141,7 @@ export function judgeGrader(judge: Judge): Grader {
     async grade(asked, { signal } = {}) {
       const lists = asked.map(({ prompt, messages, row, answers }) => ({
         prompt: messages ?? prompt,
-        ...(hasReference(row) && { reference: row.reference }),
+        ...referenceOf(row),
         row,
         answers: answers.map(({ text }) => text),
       }))
@@ -154,8 +154,14 @@ export function judgeGrader(judge: Judge): Grader {
   }
 }
 
-const hasReference = (row: unknown): row is { reference: unknown } =>
-  typeof row === 'object' && row !== null && 'reference' in row && row.reference !== null && row.reference !== undefined
+/** What a row of prompts calls the right answer: the names of the field's problem sets. */
+const referenceNames = ['reference', 'answer', 'solution'] as const
+
+function referenceOf(row: unknown): { reference?: unknown } {
+  if (typeof row !== 'object' || row === null) return {}
+  const name = referenceNames.find((one) => (row as Record<string, unknown>)[one] != null)
+  return name ? { reference: (row as Record<string, unknown>)[name] } : {}
+}
 
 function required<T>(result: T | HoneError): T {
   if (result instanceof HoneError) throw result
