@@ -37,7 +37,7 @@ export const onlineKeys = {
   topP: z.number().positive().max(1).default(1).describe('draw from the likeliest tokens of this probability'),
   stop: z.array(z.string()).default([]).describe('texts that end an answer'),
   pairing: z
-    .enum(['best-worst', 'best-random', 'random'])
+    .enum(['best-worst', 'best-random', 'best-second', 'random'])
     .default('best-worst')
     .describe('which answers of a prompt become a pair'),
   threshold: z

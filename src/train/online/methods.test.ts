@@ -22,22 +22,26 @@ const judged = (scores: readonly number[]): Judged => ({
 describe('a pair', () => {
   test('is the best and the worst, and none where all are equal', () => {
     expect(choosePair({ scores: [0.1, 0.9, 0.4] }, keys, chance)).toEqual([1, 0])
+    expect(choosePair({ scores: [0.1, 0.9, 0.4] }, { pairing: 'best-second' }, chance)).toEqual([1, 2])
     expect(choosePair({ scores: [2, 2, 2] }, keys, chance)).toBeNull()
     expect(choosePair({ scores: [2] }, keys, chance)).toBeNull()
   })
 
-  test.each(['best-worst', 'best-random', 'random'] as const)('%s: the first is the better one', (pairing) => {
-    const scores = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 1, maxLength: 8 })
-    const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
-    fc.assert(
-      fc.property(scores, draw, draw, (scores, a, b) => {
-        const pair = choosePair({ scores }, { pairing }, (place) => (place === 0 ? a : b))
-        if (pair) expect(scores[pair[0]]).toBeGreaterThan(scores[pair[1]])
-        else if (pairing === 'best-worst') expect(new Set(scores).size).toBe(1)
-        if (pair && pairing !== 'random') expect(scores[pair[0]]).toBe(Math.max(...scores))
-      }),
-    )
-  })
+  test.each(['best-worst', 'best-random', 'best-second', 'random'] as const)(
+    '%s: the first is the better one',
+    (pairing) => {
+      const scores = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 1, maxLength: 8 })
+      const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+      fc.assert(
+        fc.property(scores, draw, draw, (scores, a, b) => {
+          const pair = choosePair({ scores }, { pairing }, (place) => (place === 0 ? a : b))
+          if (pair) expect(scores[pair[0]]).toBeGreaterThan(scores[pair[1]])
+          else if (pairing === 'best-worst') expect(new Set(scores).size).toBe(1)
+          if (pair && pairing !== 'random') expect(scores[pair[0]]).toBe(Math.max(...scores))
+        }),
+      )
+    },
+  )
 })
 
 describe('what is learnt', () => {

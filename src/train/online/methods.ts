@@ -17,7 +17,8 @@ export function choosePair(
   const pick = (among: readonly number[], place: number) => among[Math.floor(chance(place) * among.length)]
   const first = pairing === 'random' ? pick(ranked, 0) : ranked[0]
   const others = ranked.filter((one) => one !== first)
-  const second = pairing === 'best-worst' ? ranked[ranked.length - 1] : pick(others, 1)
+  const seconds = { 'best-worst': () => others[others.length - 1], 'best-second': () => others[0] }
+  const second = pairing in seconds ? seconds[pairing as keyof typeof seconds]() : pick(others, 1)
   if (second === undefined || scores[first] === scores[second]) return null
   return scores[first] > scores[second] ? ([first, second] as const) : ([second, first] as const)
 }

@@ -91,6 +91,16 @@ test('every answer and its score is told, with what became of it', async () => {
   expect(readFileSync(join(out, 'run/events.jsonl'), 'utf8').match(/"type":"sample"/g)).toHaveLength(36)
 })
 
+test('a cost of tokens is taken off the score before a pair is chosen', async () => {
+  const [free, costly] = [await run('dpo', { rounds: 1 }), await run('dpo', { rounds: 1, tokenCost: 10 })]
+  for (const [i, { score = 0, tokens = 0, text, prompt, role }] of costly.samples.entries()) {
+    expect(text).toBe(free.samples[i].text)
+    expect(score).toBeCloseTo((free.samples[i].score ?? 0) - 10 * tokens, 9)
+    const others = costly.samples.filter((one) => one.prompt === prompt)
+    if (role === 'chosen') expect(score).toBe(Math.max(...others.map((one) => one.score ?? 0)))
+  }
+})
+
 test('rounds draw anew; a slice of the prompts serves each until all were asked', async () => {
   const { samples } = await run('dpo', { promptsPerRound: 3, rounds: 3 })
   const asked = [1, 2, 3].map((round) => new Set(samples.filter((one) => one.round === round).map((one) => one.prompt)))

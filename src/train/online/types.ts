@@ -53,7 +53,7 @@ export interface OnlineMethod {
 
 /** Keys that methods read. */
 export interface LearnKeys {
-  pairing: 'best-worst' | 'best-random' | 'random'
+  pairing: 'best-worst' | 'best-random' | 'best-second' | 'random'
   /** Score from which an answer is good; null: all are. */
   threshold: number | null
 }
