@@ -10,7 +10,12 @@ test('the README lists every objective once, under the form of data that it read
     .split('\n## ')[0]
     .split('\n')
     .filter((line) => line.startsWith('| ') && line.includes('`'))
-  const words = { demonstrations: /^\| demonstrations/, pairs: /^\| pairs/, triples: /^\| triples/ } as const
+  const words = {
+    demonstrations: /^\| demonstrations/,
+    pairs: /^\| pairs/,
+    triples: /^\| triples/,
+    explorations: /^\| pairs with/,
+  } as const
   const others = {
     rankings: /^\| rankings/,
     unpaired: /^\| answers with a `label`/,

@@ -2,13 +2,15 @@ import type { RowInput, SegmentInput } from './tree.ts'
 
 /**
  * The forms in which rows come to an objective: the names of a row's sequences, in order. A chosen answer is always the
- * first and a rejected one the second, so that what reads pairs reads triples too.
+ * first and a rejected one the second, so that what reads pairs reads these too.
  */
 export const forms = {
   /** Answers to imitate. */
   demonstrations: ['answer'],
   pairs: ['chosen', 'rejected'],
   triples: ['chosen', 'rejected', 'gold'],
+  /** Pairs with what the reference itself answers, from which the model is to depart. */
+  explorations: ['chosen', 'rejected', 'usual'],
   /** Single answers, each rated good or bad by the value `label`, 1 or 0. */
   unpaired: ['answer'],
   /** Two or more answers, the best first; those beyond the names are numbered. */

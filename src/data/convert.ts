@@ -4,6 +4,7 @@ import type { Message } from '../text/index.ts'
 import { type Fields, keyList, toConversation, toTools } from './messages.ts'
 import { type Answer, sharePrompt, toAnswer } from './preference.ts'
 import {
+  type ExplorationRow,
   type PreferenceRow,
   type RankingRow,
   type Row,
@@ -165,6 +166,15 @@ export const toTriple: Convert = (row, source, { chat }) => {
   const { answers, ...shared } = promptedBy(row, named(row, 'chosen', 'rejected', 'gold'), chat)
   const [chosen, rejected, gold] = answers
   return { kind: 'triple', source, ...shared, chosen, rejected, gold } as TripleRow
+}
+
+/** The reference's own answer: `usual`, or as SELM's data have it. */
+export const usualKey = (row: Fields) => ['usual', 'reference_response'].find((key) => has(row, key))
+
+export const toExploration: Convert = (row, source, { chat }) => {
+  const { answers, ...shared } = promptedBy(row, named(row, 'chosen', 'rejected', usualKey(row) ?? 'usual'), chat)
+  const [chosen, rejected, usual] = answers
+  return { kind: 'exploration', source, ...shared, chosen, rejected, usual } as ExplorationRow
 }
 
 /** Graded answers are put in order, the best first and equals as they stood; without scores they stand in order. */

@@ -55,7 +55,7 @@ export interface EncodedRow {
  * - completion: `bos`, the prompt, not learnt, the completion and `eos`, learnt.
  * - chat: as the template renders it; what an assistant wrote is learnt, save turns with `train: false`.
  * - tokens: as they are.
- * - preference, triple, ranking: a root with the shared prompt, not learnt, and a leaf for each answer, in the order of
+ * - preference, triple, exploration, ranking: a root with the shared prompt, not learnt, and a leaf for each answer, in the order of
  *   the form's sequences (batch/forms.ts).
  * - unpaired: a root with the prompt and one leaf.
  * - steps: a root with the prompt and a chain of segments, one a step.
@@ -234,7 +234,8 @@ export function learntTokens({ loss }: SegmentInput): number {
 function requireLoss(segments: SegmentInput[], row: Row, truncated: boolean): void {
   const leaf = segments.findIndex((segment) => segment.loss && learntTokens(segment) === 0)
   if (leaf < 0) return
-  const named = row.kind === 'preference' || row.kind === 'triple' || row.kind === 'ranking'
+  const named =
+    row.kind === 'preference' || row.kind === 'triple' || row.kind === 'exploration' || row.kind === 'ranking'
   const side = named ? ` in ${answerName(row, segments[leaf].sequence ?? 0)}` : ''
   const reason = truncated
     ? 'the answer begins after maxLength, where the row was cut; raise maxLength, or drop such rows with lengthPolicy=drop'

@@ -14,6 +14,7 @@ const rows: Record<Form, readonly Record<string, unknown>[]> = {
   ],
   pairs: [{ prompt, chosen: 'Hi!', rejected: 'No.' }],
   triples: [{ prompt, gold: 'Hi there!', chosen: 'Hi!', rejected: 'No.' }],
+  explorations: [{ prompt, chosen: 'Hi there!', rejected: 'No.', usual: 'Hi.' }],
   unpaired: [
     { prompt, completion: 'Hi!', label: true },
     { prompt: 'Say bye.', completion: 'No.', label: false },

@@ -24,6 +24,7 @@ export { type Reshaped, type ReshapeOptions, reshape } from './reshape.ts'
 export type {
   ChatRow,
   CompletionRow,
+  ExplorationRow,
   PreferenceRow,
   RankingRow,
   RawRow,

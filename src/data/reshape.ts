@@ -71,6 +71,7 @@ function graded(row: Row): Graded {
   const scores = row.values?.['score']
   switch (row.kind) {
     case 'preference':
+    case 'exploration':
       return { ...common, prompt: row.prompt, answers: inOrder([row.chosen, row.rejected]), scale: 'order' }
     case 'triple':
       return { ...common, prompt: row.prompt, answers: inOrder([row.gold, row.chosen, row.rejected]), scale: 'order' }
@@ -121,6 +122,10 @@ function convert(list: Graded, options: ReshapeOptions): Record<string, unknown>
       ]
     case 'unpaired':
       return labelled(list, options).map(({ text, label }) => ({ ...head, completion: text, label }))
+    case 'explorations':
+      throw new HoneError('E_CONFIG', 'no other form says what the reference answers', {
+        help: 'Give rows with "prompt", "chosen", "rejected" and "usual".',
+      })
     case 'steps':
       throw new HoneError('E_CONFIG', 'no other form says where the steps of an answer end', {
         help: 'Give rows with "prompt", "steps" and "labels".',

@@ -12,6 +12,7 @@ import {
   toAlpaca,
   toChat,
   toCompletion,
+  toExploration,
   toPreference,
   toRanking,
   toText,
@@ -19,6 +20,7 @@ import {
   toTriple,
   toUnpaired,
   turnsKey,
+  usualKey,
 } from './convert.ts'
 import { type Fields, isFields, keyList, parseJsonText } from './messages.ts'
 import { atRow, type RawRow, type Row, type RowSource, rowError } from './row.ts'
@@ -48,6 +50,11 @@ const FORMATS = {
     shape: '{"prompt"?, "gold", "chosen", "rejected"}, each a text or turns',
     matches: (row) => has(row, 'chosen') && has(row, 'rejected') && has(row, 'gold'),
     convert: toTriple,
+  },
+  exploration: {
+    shape: '{"prompt"?, "chosen", "rejected", "usual"}, each a text or turns',
+    matches: (row) => has(row, 'chosen') && has(row, 'rejected') && usualKey(row) !== undefined,
+    convert: toExploration,
   },
   preference: {
     shape: '{"prompt"?, "chosen", "rejected"}, each a text or turns',

@@ -60,6 +60,12 @@ export type TripleRow = RowBase & { kind: 'triple' } & (
     | { chat: true; prompt: Message[]; chosen: Message[]; rejected: Message[]; gold: Message[]; tools?: unknown[] }
   )
 
+/** A pair with the reference's own answer, which is to become less likely (SELM); it may be one of the pair. */
+export type ExplorationRow = RowBase & { kind: 'exploration' } & (
+    | { chat: false; prompt: string; chosen: string; rejected: string; usual: string }
+    | { chat: true; prompt: Message[]; chosen: Message[]; rejected: Message[]; usual: Message[]; tools?: unknown[] }
+  )
+
 /** A prompt with several answers, the best first; `values.score` where they were graded. */
 export type RankingRow = RowBase & { kind: 'ranking' } & (
     | { chat: false; prompt: string; answers: string[] }
@@ -98,6 +104,7 @@ export type Row =
   | ChatRow
   | PreferenceRow
   | TripleRow
+  | ExplorationRow
   | RankingRow
   | UnpairedRow
   | StepsRow

@@ -35,6 +35,11 @@ const EXPECTED: Record<Form, { kinds: Row['kind'][]; words: string; help: string
     words: 'a triple with "gold", "chosen" and "rejected"',
     help: 'rankings and graded answers give triples by `hone data convert --to triples`',
   },
+  explorations: {
+    kinds: ['exploration'],
+    words: 'a pair with "usual", what the reference answers',
+    help: 'draw the answers with `hone sample`, or let `hone online selm` draw and judge them',
+  },
   unpaired: {
     kinds: ['unpaired'],
     words: 'an answer with a "label" of true or false',
@@ -58,6 +63,7 @@ const NAMES: Record<Row['kind'], string> = {
   chat: 'a conversation',
   preference: 'a pair of chosen and rejected',
   triple: 'a triple of gold, chosen and rejected',
+  exploration: 'a pair with the usual answer',
   ranking: 'a ranking of several answers',
   unpaired: 'a rated answer',
   steps: 'an answer in rated steps',
@@ -75,14 +81,16 @@ export function requireKind(row: Row, form: Form, needs: readonly string[] = [])
 function answersOf(row: AnsweredRow): (string | Message[])[] {
   if (row.kind === 'preference') return [row.chosen, row.rejected]
   if (row.kind === 'triple') return [row.chosen, row.rejected, row.gold]
+  if (row.kind === 'exploration') return [row.chosen, row.rejected, row.usual]
   return row.kind === 'ranking' ? row.answers : [row.completion]
 }
 
-export type AnsweredRow = Extract<Row, { kind: 'preference' | 'triple' | 'ranking' | 'unpaired' | 'steps' }>
+export type AnsweredRow = Exclude<Row, { kind: 'text' | 'completion' | 'chat' | 'tokens' }>
 
 const FORM_OF = {
   preference: 'pairs',
   triple: 'triples',
+  exploration: 'explorations',
   ranking: 'rankings',
   unpaired: 'unpaired',
   steps: 'steps',

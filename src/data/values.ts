@@ -14,7 +14,7 @@ const COLUMNS: Record<string, number> = {
 /** How many answers a row has. */
 export function answerCount(row: Row): number {
   if (row.kind === 'preference') return 2
-  if (row.kind === 'triple') return 3
+  if (row.kind === 'triple' || row.kind === 'exploration') return 3
   if (row.kind === 'steps') return row.steps.length
   return row.kind === 'ranking' ? row.answers.length : 1
 }

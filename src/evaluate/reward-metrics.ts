@@ -69,7 +69,7 @@ interface Lead {
 
 /** Places of pairs that a row knows: chosen and rejected, or any two of a ranking that is not even between them. */
 function pairsOf({ form, answers, values }: ScoredAnswers): Lead[] {
-  const last = form === 'rankings' ? answers.length : form === 'pairs' || form === 'triples' ? 2 : 0
+  const last = form === 'rankings' ? answers.length : ['pairs', 'triples', 'explorations'].includes(form) ? 2 : 0
   const grades = values['score'] as ArrayLike<number> | undefined
   const compared = answers.slice(0, last)
   return compared.flatMap((better, i) =>

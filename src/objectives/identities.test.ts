@@ -111,6 +111,35 @@ test('asft: the known values; λ = 0 is imitation; an upper bound of ORPO', asyn
   expect((await slopes('asft', [pair([-0.5, -80])], { lambda: 0.1 }))[1]).toBeCloseTo(0, 12)
 })
 
+test('selm: the known values; α = 0 is DPO, and ln 2 at the reference; only the usual answer is pushed where the pair is even', async () => {
+  const row: ReadRow = { answers: [[-10], [-14], [-4, -5]], reference: [[-11], [-13], [-5, -4.5]] }
+  const pairOf = ({ answers, reference = [] }: ReadRow) => ({
+    answers: answers.slice(0, 2),
+    reference: reference.slice(0, 2),
+  })
+  expect(await loss('selm', [row], { beta: 0.1, optimism: 0 })).toBeCloseTo(0.598139, 6)
+  expect(await loss('selm', [row], { beta: 0.1, optimism: 0 })).toBe(await loss('dpo', [pairOf(row)], { beta: 0.1 }))
+  expect(await loss('selm', [row], { beta: 0.1, optimism: 0.1 })).toBeCloseTo(0.603139, 6)
+  expect(await loss('selm', [row], { beta: 0.01, optimism: 0.001 })).toBeCloseTo(0.683202, 6)
+  const same: ReadRow = { answers: row.answers, reference: row.answers }
+  expect(await loss('selm', [same], { beta: 0.1, optimism: 0.3 })).toBeCloseTo(Math.LN2, 14)
+  // The same answer on both sides of the pair: the two pushes cancel out.
+  const even: ReadRow = { answers: [[-3], [-3], [-1, -2]], reference: [[-2], [-2], [-1, -1]] }
+  const [chosen, rejected, ...usual] = await slopes('selm', [even], { beta: 0.1, optimism: 0.2 })
+  expect(chosen + rejected).toBeCloseTo(0, 12)
+  for (const slope of usual) expect(slope).toBeCloseTo(0.2 * 0.1, 7)
+  // The usual answer is the chosen one: down instead of up once σ(−h) < α.
+  for (const [h, sign] of [
+    [1, -1],
+    [2, 1],
+  ]) {
+    const won: ReadRow = { answers: [[h / 0.1], [0], [h / 0.1]], reference: [[0], [0], [0]] }
+    const [up, , down] = await slopes('selm', [won], { beta: 0.1, optimism: 0.2 })
+    expect(up + down).toBeCloseTo(0.1 * (0.2 - 1 / (1 + Math.exp(h))), 7)
+    expect(Math.sign(up + down)).toBe(sign)
+  }
+})
+
 test('sft: the mean over the weight of all learnt tokens, by rows and by tokens', async () => {
   const rows: ReadRow[] = [
     { answers: [[-1, -4]], values: { weight: [2] } },

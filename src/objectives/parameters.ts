@@ -24,6 +24,7 @@ export const parameters = {
   undesirableWeight: { schema: atLeast0, about: 'weight of bad answers (λ_U)' },
   lambda: { schema: atLeast0, about: 'weight of the term beside the main one (λ)' },
   lengthPenalty: { schema: atLeast0, about: 'reward that each token is taken to be worth by itself (α)' },
+  optimism: { schema: atLeast0, about: 'how strongly the usual answer is left, as a multiple of β (α)' },
   eta: { schema: atLeast0, about: 'weight of the imitation, as a multiple of β (η)' },
   temperature: { schema: positive, about: 'of the soft-max over scores: the smaller, the more the best one counts' },
   shape: { schema: z.number(), about: 'how far the reward bends; 0 leaves it the log-prob (α)' },

@@ -32,6 +32,7 @@ import { rewardListwise } from './reward-listwise.ts'
 import { rewardOutcome } from './reward-outcome.ts'
 import { rewardProcess } from './reward-process.ts'
 import { rpoSft } from './rpo-sft.ts'
+import { selm } from './selm.ts'
 import { sft } from './sft.ts'
 import { sftmix } from './sftmix.ts'
 import { simpo } from './simpo.ts'
@@ -65,6 +66,7 @@ const table = {
   asft,
   longpo,
   tpo,
+  selm,
   'plackett-luce': plackettLuce,
   infonca,
   kto,

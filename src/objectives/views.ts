@@ -48,10 +48,11 @@ export interface Views {
   total(pick: (sequence: SequenceView) => boolean): Completions['total']
   /** The sequence at one place of each row. */
   at(place: number): Completions
-  /** Places 0, 1 and 2 of pairs and triples. */
+  /** Places 0, 1 and 2 of pairs, triples and explorations. */
   readonly chosen: Completions
   readonly rejected: Completions
   readonly gold: Completions
+  readonly usual: Completions
   /** The objective's running figures before this batch. */
   state: Readonly<Record<string, number>>
   /** For needs 'teacher': at each learnt token of `all`, `count` tokens with their log-probs [P · count], and the teacher's. */
@@ -177,6 +178,9 @@ export function makeViews(
       return at(1)
     },
     get gold() {
+      return at(2)
+    },
+    get usual() {
       return at(2)
     },
     state,

@@ -29,6 +29,7 @@ export interface RewardScoresOptions {
 const formOf: Partial<Record<RowKind, Form>> = {
   preference: 'pairs',
   triple: 'triples',
+  exploration: 'explorations',
   ranking: 'rankings',
   unpaired: 'unpaired',
   steps: 'steps',
