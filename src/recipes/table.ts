@@ -14,6 +14,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   'multi-turn-dpo': () => import('./multi-turn-dpo.ts'),
   'openchat-crlft': () => import('./openchat-crlft.ts'),
   poft: () => import('./poft.ts'),
+  'rlhf-workflow': () => import('./rlhf-workflow.ts'),
   rdpo: () => import('./rdpo.ts'),
   'rpo-sft': () => import('./rpo-sft.ts'),
   sftmix: () => import('./sftmix.ts'),
