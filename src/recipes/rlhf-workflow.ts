@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { DataSource } from '../data/index.ts'
-import { openSource } from '../data/sources.ts'
 import { openModel } from '../engine/index.ts'
 import { draws, many } from '../envs/draw.ts'
 import { drawContent, drawReply, drawRequest, goldScore, type Request } from '../envs/replies.ts'
@@ -19,6 +18,7 @@ import {
   type Verbs,
 } from '../proofs/index.ts'
 import { type Answered, type Grader, judgeGrader, rewardModelJudge } from '../rewards/index.ts'
+import { shareOfRound } from './prompts.ts'
 
 const count = z.int().positive()
 const rate = z.number().positive()
@@ -64,12 +64,10 @@ async function iterate(
   settings: Omit<Keys, 'skipSft' | 'sftRate' | 'rewardRate'>,
 ): Promise<string> {
   const { rate: learningRate, reference, promptsPerRound, ...same } = settings
-  const { rows } = await openSource(prompts, { split: 'train' })
-  await rows.close()
   return online('dpo', {
     ...{ model, data: prompts, grader, learningRate },
     ...same,
-    promptsPerRound: promptsPerRound ?? Math.ceil(rows.length / settings.rounds),
+    promptsPerRound: promptsPerRound ?? (await shareOfRound(prompts, settings.rounds)),
     referenceShare: reference === 'start' ? 1 : 0,
   })
 }
