@@ -140,6 +140,17 @@ test('selm: the known values; α = 0 is DPO, and ln 2 at the reference; only the
   }
 })
 
+test('hinge and slic: the known values of RSO; a pair that leads by 1 is left alone', async () => {
+  const row = pair([-10, -14], [-11, -12])
+  expect(await loss('dpo', [row], { beta: 0.05 })).toBeCloseTo(0.620957, 6)
+  expect(await loss('hinge', [row], { beta: 0.05 })).toBeCloseTo(0.85, 12)
+  expect(await loss('slic', [row], { beta: 0.05 })).toBeCloseTo(0.8, 12)
+  expect(await loss('slic', [row], { beta: 0.3 })).toBe(0)
+  expect(await loss('slic', [pair([-14, -10])], { beta: 0.3 })).toBeCloseTo(2.2, 12)
+  // A reference that is even changes nothing.
+  expect(await loss('hinge', [pair([-10, -14], [-3, -3])], { beta: 0.05 })).toBeCloseTo(0.8, 12)
+})
+
 test('sft: the mean over the weight of all learnt tokens, by rows and by tokens', async () => {
   const rows: ReadRow[] = [
     { answers: [[-1, -4]], values: { weight: [2] } },

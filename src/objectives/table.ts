@@ -36,6 +36,7 @@ import { selm } from './selm.ts'
 import { sft } from './sft.ts'
 import { sftmix } from './sftmix.ts'
 import { simpo } from './simpo.ts'
+import { slic } from './slic.ts'
 import { sppo } from './sppo.ts'
 import { tpo } from './tpo.ts'
 
@@ -46,6 +47,7 @@ const table = {
   ipo,
   cdpo,
   hinge,
+  slic,
   orpo,
   cpo,
   simpo,

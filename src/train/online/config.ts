@@ -37,9 +37,18 @@ export const onlineKeys = {
   topP: z.number().positive().max(1).default(1).describe('draw from the likeliest tokens of this probability'),
   stop: z.array(z.string()).default([]).describe('texts that end an answer'),
   pairing: z
-    .enum(['best-worst', 'best-random', 'best-second', 'random'])
+    .enum(['best-worst', 'best-random', 'best-second', 'random', 'in-twos'])
     .default('best-worst')
-    .describe('which answers of a prompt become a pair'),
+    .describe('which answers of a prompt become a pair; in-twos: all of them, put into twos at random'),
+  accept: count
+    .nullable()
+    .default(null)
+    .describe('answers kept for pairs by statistical rejection sampling (RSO, its K); null: all'),
+  acceptTemperature: z
+    .number()
+    .positive()
+    .default(0.5)
+    .describe('of rejection sampling: the smaller, the more the score counts (RSO, its β)'),
   threshold: z
     .number()
     .nullable()

@@ -6,7 +6,7 @@ import { choosePair, onlineMethods } from './methods.ts'
 import type { Judged, LearnKeys } from './types.ts'
 
 const chance = (place: number) => random(1, 'test').unit(place)
-const keys: LearnKeys = { pairing: 'best-worst', threshold: 0.5 }
+const keys: LearnKeys = { pairing: 'best-worst', threshold: 0.5, accept: null, acceptTemperature: 0.5 }
 
 const judged = (scores: readonly number[]): Judged => ({
   prompt: '',
@@ -71,6 +71,30 @@ describe('what is learnt', () => {
       { sequences: [0], values: { score: [0.5] } },
       { sequences: [1], values: { score: [expect.closeTo(0.75, 12)] } },
     ])
+  })
+
+  test('dpo in twos: every answer in one pair, the better one first; none of equals', () => {
+    const twos = (scores: number[], more: Partial<LearnKeys> = {}) =>
+      onlineMethods['dpo'].learn(judged(scores), { ...keys, pairing: 'in-twos', ...more }, chance)
+    const pairs = twos([5, 3, 8, 1, 9, 2, 7]).map(({ sequences }) => sequences as number[])
+    expect(pairs).toHaveLength(3)
+    expect(new Set(pairs.flat()).size).toBe(6)
+    for (const { values } of twos([5, 3, 8, 1, 9, 2, 7]))
+      expect(values?.['score'][0]).toBeGreaterThan(values?.['score'][1] ?? 9)
+    expect(twos([1, 1, 1, 1])).toEqual([])
+    // Of four answers rejection sampling at a low temperature keeps the two best.
+    const [only, ...others] = twos([5, 3, 8, 1], { accept: 2, acceptTemperature: 1e-6 })
+    expect([only.sequences, others]).toEqual([[2, 0], []])
+  })
+
+  test('selm: the pair may hold the usual answer, which comes last in any case; an even pair moves it alone', () => {
+    const learnt = (scores: number[], usual: number) =>
+      onlineMethods['selm'].learn({ ...judged(scores), opponentScores: [usual] }, keys, chance)[0].sequences
+    const own = { opponent: 0 }
+    expect(learnt([0.2, 0.7], 0.5)).toEqual([1, 0, own])
+    expect(learnt([0.2, 0.7], 0.9)).toEqual([own, 0, own])
+    expect(learnt([0.2, 0.7], 0.1)).toEqual([1, own, own])
+    expect(learnt([0.5, 0.5], 0.5)).toEqual([own, own, own])
   })
 
   test('rankings: all answers, the best first, with their scores', () => {

@@ -1,4 +1,5 @@
 import { type Need, type Objective, objectives } from '../../objectives/index.ts'
+import { rejectionSample } from '../../rewards/index.ts'
 import { onlineKeys } from './config.ts'
 import type { Chance, Judged, LearnKeys, Lesson, OnlineMethod } from './types.ts'
 
@@ -17,16 +18,40 @@ export function choosePair(
   const pick = (among: readonly number[], place: number) => among[Math.floor(chance(place) * among.length)]
   const first = pairing === 'random' ? pick(ranked, 0) : ranked[0]
   const others = ranked.filter((one) => one !== first)
-  const seconds = { 'best-worst': () => others[others.length - 1], 'best-second': () => others[0] }
+  const seconds = {
+    'best-worst': () => others[others.length - 1],
+    'best-second': () => others[0],
+    'in-twos': () => others[0],
+  }
   const second = pairing in seconds ? seconds[pairing as keyof typeof seconds]() : pick(others, 1)
   if (second === undefined || scores[first] === scores[second]) return null
   return scores[first] > scores[second] ? ([first, second] as const) : ([second, first] as const)
 }
 
-const pair = (judged: Judged, keys: LearnKeys, chance: Chance): Lesson[] => {
-  const chosen = choosePair(judged, keys, chance)
-  if (!chosen) return []
-  return [{ sequences: chosen, values: { score: chosen.map((place) => judged.scores[place]) } }]
+/** Places of draws: those that choose a pair come first, then those that put answers into twos, then those that keep them. */
+const [firstShuffle, firstTrial] = [16, 2 ** 24]
+
+/**
+ * Pairs of the answers that rejection sampling keeps, where it is asked for: one, or in twos as many as there are twos of
+ * them, which is the first round of a tournament (RSO, Liu et al. 2023, arXiv:2309.06657, §3.3). Equal ones are left out.
+ */
+const pair = ({ scores }: Judged, keys: LearnKeys, chance: Chance): Lesson[] => {
+  const { accept, acceptTemperature: temperature } = keys
+  const unit = (trial: number) => chance(firstTrial + trial)
+  const kept = accept === null ? [...scores.keys()] : rejectionSample(scores, { keep: accept, temperature, unit })
+  const groups = keys.pairing === 'in-twos' ? twos(kept, chance) : [kept]
+  return groups.flatMap((group): Lesson[] => {
+    const chosen = choosePair({ scores: group.map((place) => scores[place]) }, keys, chance)
+    if (!chosen) return []
+    const sequences = chosen.map((at) => group[at])
+    return [{ sequences, values: { score: sequences.map((place) => scores[place]) } }]
+  })
+}
+
+const twos = (places: readonly number[], chance: Chance) => {
+  const key = new Map(places.map((place) => [place, chance(firstShuffle + place)]))
+  const shuffled = [...places].sort((a, b) => (key.get(a) ?? 0) - (key.get(b) ?? 0))
+  return Array.from({ length: shuffled.length >> 1 }, (_, i) => shuffled.slice(2 * i, 2 * i + 2))
 }
 
 const ranking = ({ scores }: Judged): Lesson[] => {
@@ -73,6 +98,18 @@ function overObjectives(): OnlineMethod[] {
       },
     ]
   })
+}
+
+/**
+ * A pair of the answers, that of the opponent among them, and the latter once more as the usual one. Where all are worth the
+ * same the pair is even, so that nothing but the usual answer is moved.
+ */
+const exploration = (judged: Judged, keys: LearnKeys, chance: Chance): Lesson[] => {
+  const scores = [...judged.scores, judged.opponentScores[0]]
+  const places = choosePair({ scores }, keys, chance) ?? [scores.length - 1, scores.length - 1]
+  const all = [...places, scores.length - 1]
+  const sequences = all.map((place) => (place < judged.scores.length ? place : { opponent: 0 }))
+  return [{ sequences, values: { score: all.map((place) => scores[place]) } }]
 }
 
 /** By Bradley and Terry: how often an answer of this score is preferred to one of that. */
@@ -127,6 +164,29 @@ const special: readonly OnlineMethod[] = [
         sequences: [place],
         values: { score: [preferred(score, opponentScores[place])] },
       })),
+  },
+  {
+    id: 'selm',
+    objective: 'selm',
+    summary:
+      'Self-exploring: online DPO that takes probability from what the model answers greedily as a round begins.',
+    source: 'SELM, arXiv:2405.19332, algorithm 1',
+    reads: 'prompts',
+    judged: true,
+    opponent: { from: 'model', once: 'greedy' },
+    defaults: { referenceShare: 0 },
+    learn: exploration,
+  },
+  {
+    id: 'xpo',
+    objective: 'selm',
+    summary: 'Exploratory preference optimisation: online DPO that takes probability from what the reference answers.',
+    source: 'XPO, arXiv:2405.21046, algorithm 1: its α is optimism · beta',
+    reads: 'prompts',
+    judged: true,
+    opponent: { from: 'reference', once: 'drawn' },
+    defaults: { n: 1, beta: 0.1 },
+    learn: exploration,
   },
   {
     id: 'inpo',

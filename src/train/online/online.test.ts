@@ -108,6 +108,19 @@ test('rounds draw anew; a slice of the prompts serves each until all were asked'
   expect([...asked[0], ...asked[1]].toSorted()).toEqual(data.map(({ prompt }) => prompt).toSorted())
 })
 
+test('selm leaves what it answers greedily as a round begins, xpo what the start answers', async () => {
+  const keys = { n: 2, stepsPerRound: 1, optimism: 0.5, beta: 1 }
+  const [selm, xpo] = [await run('selm', keys), await run('xpo', keys)]
+  const usual = ({ samples }: Awaited<ReturnType<typeof run>>, round: number) =>
+    samples.filter((one) => one.role === 'usual' && one.round === round)
+  for (const one of [selm, xpo]) for (const round of [1, 2]) expect(usual(one, round)).toHaveLength(6)
+  // At the reference the exploring term is nothing: each round of selm, and the first of xpo.
+  expect(selm.steps.map(({ loss }) => loss.toFixed(10))).toEqual([Math.LN2, Math.LN2].map((x) => x.toFixed(10)))
+  expect(xpo.steps[0].loss).toBeCloseTo(Math.LN2, 10)
+  expect(xpo.steps[1].loss).not.toBeCloseTo(Math.LN2, 5)
+  expect(selm.steps[1].metrics['usualReward']).toBeCloseTo(0, 10)
+})
+
 test('star goes back to the start before it learns, raft goes on from where it is', async () => {
   const keys = { n: 1, threshold: 0, stepsPerRound: 1 }
   const [star, raft] = [await run('star', keys), await run('raft', keys)]

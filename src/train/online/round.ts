@@ -102,7 +102,7 @@ const opponentRounds = 2 ** 30
 async function drawOpponents(
   round: number,
   prompts: readonly RoundPrompt[],
-  { from, greedy }: NonNullable<OnlineMethod['opponent']>,
+  { from, once }: NonNullable<OnlineMethod['opponent']>,
   options: RoundOptions,
 ): Promise<Answer[][]> {
   const { engine, anchor, config } = options
@@ -111,7 +111,7 @@ async function drawOpponents(
     ...(from === 'mixture' && { baseShare: config.mixtureShare }),
     ...(from === 'reference' && anchor?.adapter !== undefined && { adapter: anchor.adapter }),
   }
-  const drawn = { ...config, ...(greedy && { n: 1, temperature: 0 }) }
+  const drawn = { ...config, ...(once && { n: 1 }), ...(once === 'greedy' && { temperature: 0 }) }
   const told = { ...options, engine: who.engine, config: drawn, tools: null }
   return drawAnswers(round + opponentRounds, prompts, told, how)
 }

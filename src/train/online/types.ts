@@ -40,9 +40,9 @@ export interface OnlineMethod {
   judged: boolean
   /**
    * Who else answers each prompt: the geometric mixture of the model with its reference (`mixtureShare`), the reference, or the
-   * model itself. Greedily, with one answer, or as the model does, with n.
+   * model itself. It gives n answers, drawn as the model's are, or one: drawn alike, or greedily.
    */
-  opponent?: { from: 'mixture' | 'reference' | 'model'; greedy?: boolean }
+  opponent?: { from: 'mixture' | 'reference' | 'model'; once?: 'drawn' | 'greedy' }
   /** Every round learns from the model as it stands at the start of the run, with the answers of the latest model. */
   restarts?: boolean
   /** Other defaults than those of `onlineKeys` and of the objective. */
@@ -53,7 +53,10 @@ export interface OnlineMethod {
 
 /** Keys that methods read. */
 export interface LearnKeys {
-  pairing: 'best-worst' | 'best-random' | 'best-second' | 'random'
+  pairing: 'best-worst' | 'best-random' | 'best-second' | 'random' | 'in-twos'
+  /** Answers that rejection sampling keeps for pairs, and its temperature; null: all. */
+  accept: number | null
+  acceptTemperature: number
   /** Score from which an answer is good; null: all are. */
   threshold: number | null
 }
