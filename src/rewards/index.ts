@@ -10,8 +10,8 @@ export {
   requireScores,
 } from './grader.ts'
 export * from './judges/index.ts'
-export * from './sandbox/index.ts'
 export { type RejectionOptions, rejectionSample } from './rejection.ts'
+export * from './sandbox/index.ts'
 export { type RewardScoresOptions, rewardScores, type ScoredAnswer, type ScoredAnswers } from './score.ts'
 export { exactMatch, normaliseAnswer } from './verifiers/exact.ts'
 export { extractAnswer, type FinalAnswer } from './verifiers/math/extract.ts'
