@@ -33,7 +33,7 @@ const keys = z.strictObject({
 
 const grid = (rates: readonly number[], betas: readonly number[], optimisms: readonly number[]) =>
   rates.flatMap((rate) => betas.flatMap((beta) => optimisms.map((optimism) => ({ rate, beta, optimism }))))
-const exploring = grid([1e-4, 3e-4], [0.03, 0.1], [0.001, 0.01, 0.1])
+const exploring = grid([3e-4, 1e-3], [0.1, 0.3], [0.001, 0.01, 0.1])
 const plain = grid([1e-4, 3e-4, 1e-3], [0.03, 0.1, 0.3, 1], [0])
 
 /**
@@ -60,7 +60,7 @@ export default recipe({
       'With as many judged answers as iterative DPO, SELM meets more different answers and ends with more probability on the rare best one in at least 7 of 10 seeds.',
     baseline: 'dpo',
     seeds: 10,
-    pilots: 3,
+    pilots: 2,
     goal: 'rare',
     shrunk: 'prompts whose answers are three words, a model of 0.2 M parameters, an exact judge.',
     objectives: ['sft', 'dpo', 'selm'],

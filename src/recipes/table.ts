@@ -17,6 +17,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   'rlhf-workflow': () => import('./rlhf-workflow.ts'),
   rdpo: () => import('./rdpo.ts'),
   'rpo-sft': () => import('./rpo-sft.ts'),
+  rso: () => import('./rso.ts'),
   selm: () => import('./selm.ts'),
   sftmix: () => import('./sftmix.ts'),
   tpo: () => import('./tpo.ts'),
