@@ -54,8 +54,8 @@ const kept = 8
 
 const trials = [
   { rate: 1e-4, gamma: 0.1 },
-  { rate: 1e-4, gamma: 0.3 },
   { rate: 2e-4, gamma: 1 },
+  { rate: 4e-4, gamma: 1 },
 ]
 
 /**
