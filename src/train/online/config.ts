@@ -62,6 +62,11 @@ export const onlineKeys = {
     .max(1)
     .default(0.5)
     .describe('share of the reference in the mixture that the model plays against (nash-md, its β)'),
+  after: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('output of an earlier run that this one goes on from: its rounds are counted on, its rows carried'),
   referenceShare: z
     .number()
     .min(0)

@@ -1,6 +1,7 @@
 import { HoneError, joinPath, platform, random } from '../../base/index.ts'
 import { type RowInput, rowTokens } from '../../batch/index.ts'
 import { microBatches, planBatches } from '../../data/index.ts'
+import { runPaths } from '../../runs/index.ts'
 import type { TrainEvent, WarningEvent } from '../events.ts'
 import { joinFloats, type ReadReferenceOptions, readReference } from '../reference.ts'
 import type { ReferenceReader, TrainData } from '../trainer.ts'
@@ -11,15 +12,17 @@ export interface OnlineDataOptions extends RoundOptions {
   prompts: readonly RoundPrompt[]
   /** Whether the objective compares with a reference. */
   compares: boolean
-  /** Holds the state of the start, for methods that restart. */
-  startFolder: string
+  /** The run's own folder: holds what the latest round is learnt from, and the start, for methods that restart. */
+  runFolder: string
+  /** The last round of the run that this one carries on. */
+  earlier: Round | null
 }
 
 /** Gives the log-probs of the fixed part of the reference. */
 export type Anchor = Pick<ReadReferenceOptions, 'engine' | 'adapter'>
 
 /** What a round is learnt from; kept in the checkpoint, since the model that drew it is gone after its first update. */
-interface Round {
+export interface Round {
   round: number
   /** Updates done before it. */
   first: number
@@ -36,15 +39,18 @@ interface Round {
  * judged, and what follows from that is learnt in a fixed number of updates.
  */
 export function onlineData(options: OnlineDataOptions) {
-  const { engine, config, prompts } = options
+  const { engine, config, prompts, runFolder, earlier } = options
+  const begun = earlier ? earlier.round + 1 : 0
   const { rounds, batchSize, seed, carry } = config
   const promptsPerRound = Math.min(config.promptsPerRound ?? prompts.length, prompts.length)
   const stepsPerRound = config.stepsPerRound ?? Math.max(1, Math.ceil((promptsPerRound * config.epochs) / batchSize))
   const asked = planBatches((epoch) => shuffle(prompts.length, 'online/prompts', epoch), {
     batchSize: promptsPerRound,
-    steps: rounds,
+    steps: begun + rounds,
   })
-  let current: Round | null = null
+  // Its updates are over before the first of this run.
+  const before = earlier && { ...earlier, first: -stepsPerRound }
+  let current: Round | null = before
 
   function shuffle(n: number, stream: string, epoch: number, lane = 0) {
     const places = random(seed, stream).permutation(n, epoch, lane)
@@ -52,8 +58,8 @@ export function onlineData(options: OnlineDataOptions) {
   }
 
   /** The numbers go on over rounds, so that no two rows of a run share the draws of their dropout. */
-  function numbered(rows: readonly NewRow[], before: Round | null): RowInput[] {
-    const first = (before?.rows.at(-1)?.id ?? -1) + 1
+  function numbered(rows: readonly NewRow[], earlier: Round | null): RowInput[] {
+    const first = (earlier?.rows.at(-1)?.id ?? -1) + 1
     return rows.map((row, i) => ({ ...row, id: first + i }))
   }
 
@@ -63,7 +69,7 @@ export function onlineData(options: OnlineDataOptions) {
     const { rows, events } = await drawRound(round, step, chosen, { ...options, signal })
     if (rows.length === 0) {
       const kept = current ?? { rows: [], sizes: [], reference: null }
-      current = { ...kept, round, first: step - stepsPerRound }
+      await become({ ...kept, round, first: step - stepsPerRound })
       return [...events, nothingLearnt(round, chosen.length)]
     }
     if (options.method.restarts) await restart(round)
@@ -72,17 +78,23 @@ export function onlineData(options: OnlineDataOptions) {
     const carried = current && kept > 0 ? current.rows.slice(-kept) : []
     const all = [...carried, ...numbered(rows, current)]
     const reference = options.compares ? await compareWith(all, signal) : null
-    current = { round, first: step, rows: all, sizes, reference }
+    await become({ round, first: step, rows: all, sizes, reference })
     return events
+  }
+
+  async function become(round: Round): Promise<void> {
+    current = round
+    await writeRound(joinPath(runFolder, fileName), round)
   }
 
   const isOver = (index: number) => current === null || index >= current.first + stepsPerRound
 
   async function restart(round: number): Promise<void> {
-    if (round > 0 && (await platform().stat(options.startFolder))) return engine.load(options.startFolder)
-    await platform().remove(options.startFolder)
-    await platform().makeFolder(options.startFolder)
-    await engine.save(options.startFolder)
+    const folder = joinPath(runFolder, 'start')
+    if (round > begun && (await platform().stat(folder))) return engine.load(folder)
+    await platform().remove(folder)
+    await platform().makeFolder(folder)
+    await engine.save(folder)
   }
 
   /** Log-probs of the rows: the anchor's by its share, the rest of the model as it stands. */
@@ -116,24 +128,23 @@ export function onlineData(options: OnlineDataOptions) {
     },
     async prepare(index, { signal }) {
       const events: TrainEvent[] = []
-      while (isOver(index) && (current?.round ?? -1) < rounds - 1) {
+      while (isOver(index) && (current?.round ?? -1) < begun + rounds - 1) {
         events.push(...(await begin((current?.round ?? -1) + 1, index, signal)))
       }
       return events
     },
     async save(folder) {
-      if (current) await platform().writeAtomic(joinPath(folder, 'round.json'), JSON.stringify(writable(current)))
+      if (current) await writeRound(joinPath(folder, fileName), current)
     },
     async load(folder) {
-      const path = joinPath(folder, 'round.json')
-      current = (await platform().stat(path)) ? readable(JSON.parse(await platform().readText(path)) as Written) : null
+      current = (await readRound(joinPath(folder, fileName))) ?? before
     },
   }
 
   const reference: ReferenceReader = async (rows) => {
     const { rows: all, reference: values } = here()
-    const first = all[0].id
-    return joinFloats(rows.map(({ id }) => values?.[id - first] ?? new Float32Array()))
+    const least = all[0].id
+    return joinFloats(rows.map(({ id }) => values?.[id - least] ?? new Float32Array()))
   }
 
   return { data, reference, totalSteps: rounds * stepsPerRound, promptsPerRound, stepsPerRound }
@@ -144,6 +155,27 @@ const nothingLearnt = (round: number, prompts: number): WarningEvent => ({
   code: 'W_ROUND_EMPTY',
   message: `round ${round + 1}: nothing is to be learnt of the answers to any of ${prompts} prompts. All answers to a prompt got the same score, or none was good enough: draw more (n), at a higher temperature, or take another reward`,
 })
+
+const fileName = 'round.json'
+
+/**
+ * The last round of an earlier run, with its rows.
+ * @throws HoneError E_NOT_FOUND
+ */
+export async function roundOf(out: string): Promise<Round> {
+  const found = await readRound(joinPath(runPaths(out).folder, fileName))
+  if (found) return found
+  throw new HoneError('E_NOT_FOUND', `${out} holds no round, expected the output of an online training`, {
+    help: 'after names the folder of a run of `hone online`.',
+  })
+}
+
+const writeRound = (path: string, round: Round) => platform().writeAtomic(path, JSON.stringify(writable(round)))
+
+async function readRound(path: string): Promise<Round | null> {
+  if (!(await platform().stat(path))) return null
+  return readable(JSON.parse(await platform().readText(path)) as Written)
+}
 
 type Written = Omit<Round, 'reference'> & { reference: number[][] | null }
 

@@ -182,6 +182,20 @@ test('without anything to learn in any round the model stays what it was', async
   expect(result.interrupted).toBe(false)
 })
 
+test('a run that goes on from another draws its next round and learns the carried rows again', async () => {
+  const told = data.map((row) => ({ ...row, completion: ' there was' }))
+  const shared = { data: told, grader: undefined, carry: 1, stepsPerRound: 1, batchSize: 12 }
+  const keys = { ...shared, schedule: 'constant', saveDtype: 'f32' } as const
+  const both = await run('spin', keys)
+  const first = await run('spin', { ...keys, rounds: 1 })
+  const second = await run('spin', { ...keys, rounds: 1, model: first.out, after: first.out })
+  expect(second.samples.map(({ text, round }) => [text, round])).toEqual(
+    both.samples.filter(({ round }) => round === 2).map(({ text, round }) => [text, round]),
+  )
+  expect(second.steps[0].lossTokens).toBe(both.steps[1].lossTokens)
+  expect(second.steps[0].loss).toBe(both.steps[1].loss)
+})
+
 describe('refused', () => {
   const grader = (grade: (asked: readonly Answered[]) => number[][]): Grader => ({
     id: 'odd',
@@ -195,6 +209,7 @@ describe('refused', () => {
       'E_SCORE',
     ],
     ['a judge that forgets an answer', { grader: grader((asked) => asked.map(() => [1])) }, 'E_SCORE'],
+    ['a run to go on from that is none', { after: 'nowhere' }, 'E_NOT_FOUND'],
     ['no judge', { grader: undefined }, 'E_CONFIG'],
     ['an unknown key', { round: 3 }, 'E_CONFIG'],
     ['no adapter to take off', { reference: 'adapter-off' }, 'E_CONFIG'],

@@ -1,4 +1,4 @@
-import { HoneError, joinPath } from '../../base/index.ts'
+import { HoneError } from '../../base/index.ts'
 import { parseConfig } from '../../base/schema.ts'
 import type { DataSource } from '../../data/index.ts'
 import type { OpenModel } from '../../engine/index.ts'
@@ -7,7 +7,7 @@ import type { Grader } from '../../rewards/index.ts'
 import { type Lessons, runTraining, type TrainHooks, type TrainResult, type TrainTarget } from '../run.ts'
 import { openBeside, ownParams } from '../train.ts'
 import { type OnlineConfig, onlineConfig } from './config.ts'
-import { type Anchor, onlineData } from './data.ts'
+import { type Anchor, onlineData, roundOf } from './data.ts'
 import { onlineMethods } from './methods.ts'
 import { readPrompts } from './prompts.ts'
 import type { Tools } from './turns.ts'
@@ -57,7 +57,7 @@ export async function online(id: string, options: OnlineOptions, hooks: TrainHoo
         config,
         hooks,
         ...{ model, data, grader: grader ?? null, tools: tools ?? null, maxLength },
-        startFolder: joinPath(runFolder, 'start'),
+        runFolder,
       }),
   })
 }
@@ -72,11 +72,11 @@ interface Opening {
   grader: Grader | null
   tools: Tools | null
   maxLength: number
-  startFolder: string
+  runFolder: string
 }
 
 async function openLessons(opened: OpenModel, opening: Opening): Promise<Lessons> {
-  const { method, objective, config, hooks, data, maxLength, grader, tools, startFolder } = opening
+  const { method, objective, config, hooks, data, maxLength, grader, tools, runFolder } = opening
   const { maxTokens, limit } = config
   const asking = { data, reads: method.reads, maxLength, maxTokens, limit, signal: hooks.signal }
   const prompts = await readPrompts(opened, asking)
@@ -84,7 +84,8 @@ async function openLessons(opened: OpenModel, opening: Opening): Promise<Lessons
   const anchor = compares && config.referenceShare > 0 ? await openAnchor(opened, opening) : null
   const rows = onlineData({
     ...{ engine: opened.engine, tokenizer: opened.tokenizer, method, form: objective.form, config, grader, tools },
-    ...{ prompts, anchor, compares, startFolder, mismatched: objective.needs.includes('mismatched') },
+    ...{ prompts, anchor, compares, runFolder, mismatched: objective.needs.includes('mismatched') },
+    earlier: config.after === null ? null : await roundOf(config.after),
     onProgress: hooks.onProgress,
   })
   return {
