@@ -34,11 +34,45 @@ export interface TableOptions {
  * @returns [prompts, answers] the logits
  */
 export async function trainTable(objective: ObjectiveId, options: TableOptions): Promise<Float64Array> {
-  const { prompts, answers, pairs, steps, learningRate, onStep } = options
+  const { prompts, answers, steps, learningRate, onStep } = options
   const size = prompts * answers
   const start = options.start ?? new Float64Array(size)
   const logits = Float64Array.from(start)
   const space = options.features ? featureSpace(options.features, size, answers) : ownLogits(size)
+  const gradientAt = openGradient(objective, options, start)
+  const weights = new Float64Array(space.size)
+  const adam = { mean: new Float64Array(space.size), square: new Float64Array(space.size) }
+  for (let step = 1; step <= steps; step++) {
+    const gradient = await gradientAt(logits)
+    for (const [k, slope] of space.back(gradient).entries()) {
+      adam.mean[k] = 0.9 * adam.mean[k] + 0.1 * slope
+      adam.square[k] = 0.999 * adam.square[k] + 0.001 * slope ** 2
+      const [mean, square] = [adam.mean[k] / (1 - 0.9 ** step), adam.square[k] / (1 - 0.999 ** step)]
+      weights[k] -= (learningRate * mean) / (Math.sqrt(square) + 1e-8)
+    }
+    const moved = space.logits(weights)
+    for (let j = 0; j < size; j++) logits[j] = start[j] + moved[j]
+    onStep?.(step, logits)
+  }
+  return logits
+}
+
+/**
+ * The gradient [prompts, answers] of the loss by the logits of a table that is its own reference: where a training on these
+ * pairs begins.
+ */
+export const firstGradient = (
+  objective: ObjectiveId,
+  options: Pick<TableOptions, 'prompts' | 'answers' | 'pairs' | 'params'> & { start: Float64Array },
+): Promise<Float64Array> => openGradient(objective, options, options.start)(options.start)
+
+/** Gives the gradient at any logits; the reference is the table of the start. */
+function openGradient(
+  objective: ObjectiveId,
+  { prompts, answers, pairs, ...options }: Pick<TableOptions, 'prompts' | 'answers' | 'pairs' | 'params'>,
+  start: Float64Array,
+) {
+  const size = prompts * answers
   const rows = pairs.map(({ count }, id): RowInput => {
     const leaf = (sequence: number) => ({ tokens: [0], loss: [1], parent: 0, sequence })
     return { id, segments: [{ tokens: [0] }, leaf(0), leaf(1)], values: { weight: [count, count] } }
@@ -50,13 +84,12 @@ export async function trainTable(objective: ObjectiveId, options: TableOptions):
     return Float64Array.from(places, (place) => all[place])
   }
   const reference = read(start)
-  const host = openReferenceBackend()
   const params = withParams(objectives[objective], options.params ?? {})
-  const weights = new Float64Array(space.size)
-  const adam = { mean: new Float64Array(space.size), square: new Float64Array(space.size) }
-  for (let step = 1; step <= steps; step++) {
+  return async (logits: Float64Array): Promise<Float64Array> => {
+    const host = openReferenceBackend()
     const part = { tree, logprobs: read(logits), reference }
     const { cotangents } = await evaluateObjective(host, objectives[objective], params, [part])
+    host.close()
     const gradient = new Float64Array(size)
     const policy = logSoftmax(logits, answers).map(Math.exp)
     // d log softmax_k / d logit_j = [j = k] − softmax_j
@@ -66,18 +99,8 @@ export async function trainTable(objective: ObjectiveId, options: TableOptions):
       received[Math.floor(place / answers)] += cotangents[0][i]
     }
     for (let j = 0; j < size; j++) gradient[j] -= received[Math.floor(j / answers)] * policy[j]
-    for (const [k, slope] of space.back(gradient).entries()) {
-      adam.mean[k] = 0.9 * adam.mean[k] + 0.1 * slope
-      adam.square[k] = 0.999 * adam.square[k] + 0.001 * slope ** 2
-      const [mean, square] = [adam.mean[k] / (1 - 0.9 ** step), adam.square[k] / (1 - 0.999 ** step)]
-      weights[k] -= (learningRate * mean) / (Math.sqrt(square) + 1e-8)
-    }
-    const moved = space.logits(weights)
-    for (let j = 0; j < size; j++) logits[j] = start[j] + moved[j]
-    onStep?.(step, logits)
+    return gradient
   }
-  host.close()
-  return logits
 }
 
 /** What the logits are a linear function of. */
