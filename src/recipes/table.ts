@@ -20,6 +20,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   rso: () => import('./rso.ts'),
   selm: () => import('./selm.ts'),
   sftmix: () => import('./sftmix.ts'),
+  spin: () => import('./spin.ts'),
   tpo: () => import('./tpo.ts'),
 }
 
