@@ -429,3 +429,34 @@ test('nash-md: the slope of a token is β times its log-ratio less what was won 
   const even: ReadRow = { answers: [[-1, -2]], reference: [[-1, -2]], values: { score: [0.5] } }
   expect(await slopes('nash-md', [even], {})).toEqual([0, 0])
 })
+
+test('SPIN is DPO at β = λ: the known value, and no gradient where its own answer is the demonstration', async () => {
+  expect(await loss('dpo', [pair([4, 0])], { beta: 0.1 })).toBeCloseTo(0.513015, 6)
+  const same = pair([-3, -3], [-3, -3])
+  expect(await loss('dpo', [same], { beta: 0.1 })).toBeCloseTo(Math.LN2, 14)
+  // Equal slopes up and down on one and the same answer cancel.
+  const [up, down] = await slopes('dpo', [same], { beta: 0.1 })
+  expect(up + down).toBe(0)
+})
+
+test('INPO is IPO against a mixture of references: the known values, and IPO at either end', async () => {
+  const policy: [number, number] = [-10, -12]
+  const [start, current] = [
+    [-10.5, -11],
+    [-10.2, -11.4],
+  ] as const
+  const mixed = (share: number) => start.map((value, i) => share * value + (1 - share) * current[i]) as [number, number]
+  const inpo = (share: number, eta: number) => loss('ipo', [pair(policy, mixed(share))], { beta: eta, averaged: false })
+  expect(await inpo(1 / 3, 0.5)).toBeCloseTo(0.001111, 6)
+  expect(await inpo(1 / 3, 0.0075)).toBeCloseTo(4307.734444, 5)
+  const ipo = (reference: readonly number[]) =>
+    loss('ipo', [pair(policy, [...reference] as [number, number])], { beta: 0.5, averaged: false })
+  expect(await inpo(1, 0.5)).toBe(await ipo(start))
+  expect(await inpo(0, 0.5)).toBe(await ipo(current))
+  const rest = pair(policy, policy)
+  const [eta, params] = [0.5, { beta: 0.5, averaged: false }]
+  expect(await loss('ipo', [rest], params)).toBeCloseTo(1 / (4 * eta ** 2), 12)
+  const [better, worse] = await slopes('ipo', [rest], params)
+  expect(better).toBeCloseTo(-1 / eta, 12)
+  expect(worse).toBeCloseTo(1 / eta, 12)
+})

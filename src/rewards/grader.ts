@@ -34,6 +34,20 @@ export interface Grader {
   grade(asked: readonly Answered[], options?: { signal?: AbortSignal }): Promise<number[][]>
 }
 
+/** Two answers to one prompt. */
+export interface Duel extends Asked {
+  first: Answer
+  second: Answer
+}
+
+/** Says which of two answers is better, for preferences that no score stands behind: they may go in circles. */
+export interface Comparer {
+  /** Named in the record of a run. */
+  id: string
+  /** The probability that the first answer is preferred to the second, for each pair. Asking both orders is its own affair. */
+  compare(pairs: readonly Duel[], options?: { signal?: AbortSignal }): Promise<number[]>
+}
+
 /** How a user's own reward reads: an answer's score, from what was asked, what was said, and the row that it stands in. */
 export type RewardFunction = (prompt: string, answer: string, row: unknown) => number | Promise<number>
 

@@ -4,6 +4,8 @@ export {
   type Answer,
   type Answered,
   type Asked,
+  type Comparer,
+  type Duel,
   functionGrader,
   type Grader,
   type RewardFunction,

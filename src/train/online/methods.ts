@@ -35,7 +35,8 @@ const [firstShuffle, firstTrial] = [16, 2 ** 24]
  * Pairs of the answers that rejection sampling keeps, where it is asked for: one, or in twos as many as there are twos of
  * them, which is the first round of a tournament (RSO, Liu et al. 2023, arXiv:2309.06657, §3.3). Equal ones are left out.
  */
-const pair = ({ scores }: Judged, keys: LearnKeys, chance: Chance): Lesson[] => {
+const pair = ({ scores, duel }: Judged, keys: LearnKeys, chance: Chance): Lesson[] => {
+  if (duel !== undefined) return duel ? [{ sequences: duel }] : []
   const { accept, acceptTemperature: temperature } = keys
   const unit = (trial: number) => chance(firstTrial + trial)
   const kept = accept === null ? [...scores.keys()] : rejectionSample(scores, { keep: accept, temperature, unit })
@@ -94,6 +95,7 @@ function overObjectives(): OnlineMethod[] {
         source: id === 'dpo' ? 'arXiv:2402.04792, algorithm 1' : objective.source,
         reads: 'prompts',
         judged: true,
+        duels: form === 'pairs' && !objective.needs.includes('score'),
         learn,
       },
     ]
@@ -195,6 +197,7 @@ const special: readonly OnlineMethod[] = [
     source: 'INPO, arXiv:2407.00617, eq. 11: τ/η is referenceShare, η is beta',
     reads: 'prompts',
     judged: true,
+    duels: true,
     defaults: { n: 8, referenceShare: 1 / 3, averaged: false, beta: 0.0075 },
     learn: pair,
   },

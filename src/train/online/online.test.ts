@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Answered, Grader } from '../../rewards/index.ts'
+import type { Answered, Comparer, Grader } from '../../rewards/index.ts'
 import type { RoundEvent, SampleEvent, StepEvent, TrainEvent, WarningEvent } from '../events.ts'
 import { type OnlineOptions, online } from '../index.ts'
 
@@ -194,6 +194,22 @@ test('a run that goes on from another draws its next round and learns the carrie
   )
   expect(second.steps[0].lossTokens).toBe(both.steps[1].lossTokens)
   expect(second.steps[0].loss).toBe(both.steps[1].loss)
+})
+
+test('somebody who only compares answers has them play a tournament', async () => {
+  const longer: Comparer = {
+    id: 'longer',
+    compare: async (pairs) => pairs.map(({ first, second }) => Number(first.text.length >= second.text.length)),
+  }
+  const { samples } = await run('inpo', { n: 4, rounds: 1, grader: longer })
+  for (const { prompt } of data) {
+    const own = samples.filter((one) => one.prompt === prompt)
+    const lengths = own.map(({ text }) => text.length)
+    expect(own.find(({ role }) => role === 'chosen')?.text).toHaveLength(Math.max(...lengths))
+    expect(own.find(({ role }) => role === 'rejected')?.text).toHaveLength(Math.min(...lengths))
+    expect(own.every(({ score }) => score === undefined)).toBe(true)
+  }
+  await expect(run('raft', { grader: longer })).rejects.toMatchObject({ code: 'E_CONFIG' })
 })
 
 describe('refused', () => {

@@ -3,7 +3,7 @@ import { parseConfig } from '../../base/schema.ts'
 import type { DataSource } from '../../data/index.ts'
 import type { OpenModel } from '../../engine/index.ts'
 import { type Objective, objectives } from '../../objectives/index.ts'
-import type { Grader } from '../../rewards/index.ts'
+import type { Comparer, Grader } from '../../rewards/index.ts'
 import { type Lessons, runTraining, type TrainHooks, type TrainResult, type TrainTarget } from '../run.ts'
 import { openBeside, ownParams } from '../train.ts'
 import { type OnlineConfig, onlineConfig } from './config.ts'
@@ -17,7 +17,8 @@ import type { OnlineMethod } from './types.ts'
 export type OnlineOptions = Omit<TrainTarget, 'data'> & {
   /** Prompts, or demonstrations where the method imitates them. */
   data: DataSource
-  grader?: Grader
+  /** Scores answers or, for methods that learn from pairs, compares them in a tournament. */
+  grader?: Grader | Comparer
   /** Answers a model that calls tools; without, an answer is one turn. */
   tools?: Tools
 } & Partial<OnlineConfig> &
@@ -69,7 +70,7 @@ interface Opening {
   hooks: TrainHooks
   model: string
   data: DataSource
-  grader: Grader | null
+  grader: Grader | Comparer | null
   tools: Tools | null
   maxLength: number
   runFolder: string
@@ -112,7 +113,10 @@ async function openAnchor(
 }
 
 /** @throws HoneError E_CONFIG */
-function requireGrader({ id, judged }: OnlineMethod, grader: Grader | undefined): void {
+function requireGrader({ id, judged, duels }: OnlineMethod, grader: Grader | Comparer | undefined): void {
+  if (grader && 'compare' in grader && !duels) {
+    throw new HoneError('E_CONFIG', `online ${id} learns from scores, and ${grader.id} only compares answers`)
+  }
   if (judged === (grader !== undefined)) return
   const message = judged ? 'asks for somebody who judges the answers' : 'learns without a judge, and one was given'
   throw new HoneError('E_CONFIG', `online ${id} ${message}`, judged ? { help: 'Give a reward.' } : {})

@@ -1,13 +1,14 @@
 import { HoneError, platform, random, throwIfAborted } from '../../base/index.ts'
 import { type Form, type RowInput, type SegmentInput, withAnswersOf } from '../../batch/index.ts'
 import type { Engine } from '../../engine/index.ts'
-import { type Answer, type Grader, requireScores } from '../../rewards/index.ts'
+import { type Answer, type Comparer, type Grader, requireScores } from '../../rewards/index.ts'
 import type { Tokenizer } from '../../text/index.ts'
 import type { RoundEvent, SampleEvent } from '../events.ts'
 import type { OnlineConfig } from './config.ts'
 import type { Anchor } from './data.ts'
 import type { RoundPrompt } from './prompts.ts'
 import { roundEvents } from './round-events.ts'
+import { playTournaments } from './tournament.ts'
 import { drawTurns, type Tools } from './turns.ts'
 import type { Judged, Lesson, OnlineMethod, Which } from './types.ts'
 
@@ -16,7 +17,7 @@ export interface RoundOptions {
   method: OnlineMethod
   form: Form
   config: OnlineConfig
-  grader: Grader | null
+  grader: Grader | Comparer | null
   /** Whether each row is to bring an answer to another prompt too (KTO). */
   mismatched: boolean
   tokenizer: Tokenizer
@@ -59,11 +60,13 @@ export async function drawRound(
   options.onProgress?.(`round ${round + 1}: judging`)
   // A judge sees the answers to a prompt together, whoever gave them.
   const asked = prompts.map((prompt, i) => ({ ...prompt, answers: [...answers[i], ...opponents[i]] }))
-  const scores = grader ? await graded(grader, asked, config.tokenCost, signal) : asked.map(() => [])
+  const duels = grader && 'compare' in grader ? await playTournaments(grader, asked, signal) : null
+  const scores =
+    grader && 'grade' in grader ? await graded(grader, asked, config.tokenCost, signal) : asked.map(() => [])
   const judged = prompts.map((prompt, i): Judged & RoundPrompt => {
     const own = answers[i].length
     const worth = { scores: scores[i].slice(0, own), opponentScores: scores[i].slice(own) }
-    return { ...prompt, answers: answers[i], opponents: opponents[i], ...worth }
+    return { ...prompt, answers: answers[i], opponents: opponents[i], ...worth, ...(duels && { duel: duels[i] }) }
   })
 
   const chance = random(config.seed, 'online/lessons')

@@ -7,6 +7,8 @@ export interface Judged extends Answered {
   index: number
   /** [n] of the answers; empty where nobody judges. */
   scores: readonly number[]
+  /** Places of the better and the worse answer where somebody compared them, null where that gave none. */
+  duel?: readonly [number, number] | null
   /** The answer of a demonstration. */
   demonstration: readonly number[] | null
   /** Answers of the method's opponent, and what they are worth. */
@@ -43,6 +45,8 @@ export interface OnlineMethod {
    * model itself. It gives n answers, drawn as the model's are, or one: drawn alike, or greedily.
    */
   opponent?: { from: 'mixture' | 'reference' | 'model'; once?: 'drawn' | 'greedy' }
+  /** It learns from pairs, so that somebody who compares answers may judge as well as somebody who scores them. */
+  duels?: boolean
   /** Every round learns from the model as it stands at the start of the run, with the answers of the latest model. */
   restarts?: boolean
   /** Other defaults than those of `onlineKeys` and of the objective. */
