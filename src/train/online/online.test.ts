@@ -1,48 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
-import type { Answered, Comparer, Grader } from '../../rewards/index.ts'
-import type { RoundEvent, SampleEvent, StepEvent, TrainEvent, WarningEvent } from '../events.ts'
-import { type OnlineOptions, online } from '../index.ts'
+import { describe, expect, test } from 'vitest'
+import { prompts, useOnline } from '../../../test/online-runs.ts'
+import type { Answered, Grader } from '../../rewards/index.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'hone-online-'))
-afterAll(() => rmSync(root, { recursive: true }))
-let runs = 0
-
-const data = ['Once', 'The sun', 'A dog', 'Tell me', 'Then', 'He'].map((prompt) => ({ prompt }))
-const letters: Grader = {
-  id: 'letters',
-  grade: async (asked) =>
-    asked.map(({ answers }) => answers.map(({ text, tokens }, i) => text.length + tokens.length / 100 + i / 1000)),
-}
-const brief = {
-  model: 'tiny',
-  data,
-  rounds: 2,
-  n: 2,
-  maxTokens: 4,
-  batchSize: 6,
-  stepsPerRound: 2,
-  learningRate: 1e-3,
-  warmup: 0,
-}
-
-async function run(id: string, keys: Partial<OnlineOptions> = {}) {
-  const events: TrainEvent[] = []
-  const out = join(root, `run-${runs++}`)
-  const options = { ...brief, out, grader: letters, ...keys }
-  const result = await online(id, options, { onEvent: (event) => events.push(event) })
-  const of = <E extends TrainEvent>(type: E['type']) => events.filter((event) => event.type === type) as E[]
-  return {
-    result,
-    out: options.out,
-    steps: of<StepEvent>('step'),
-    rounds: of<RoundEvent>('round'),
-    samples: of<SampleEvent>('sample'),
-    warnings: of<WarningEvent>('warning'),
-  }
-}
+const run = useOnline()
 
 describe('the reference', () => {
   test('kept from the start: the first update alone begins at ln 2', async () => {
@@ -60,7 +22,7 @@ describe('the reference', () => {
   test('mixed: the margin of the second round is the share of that against the start', async () => {
     // At the first update of a round the model is what the moving part is taken from: its share falls out.
     const margin = async (referenceShare: number) => {
-      const keys = { referenceShare, data: data.slice(0, 1), batchSize: 1, stepsPerRound: 1, beta: 1 }
+      const keys = { referenceShare, data: prompts.slice(0, 1), batchSize: 1, stepsPerRound: 1, beta: 1 }
       return (await run('dpo', keys)).steps[1].metrics['margin']
     }
     // One update from the same loss: the models at the second round are the same.
@@ -105,57 +67,7 @@ test('rounds draw anew; a slice of the prompts serves each until all were asked'
   const { samples } = await run('dpo', { promptsPerRound: 3, rounds: 3 })
   const asked = [1, 2, 3].map((round) => new Set(samples.filter((one) => one.round === round).map((one) => one.prompt)))
   expect(asked.map(({ size }) => size)).toEqual([3, 3, 3])
-  expect([...asked[0], ...asked[1]].toSorted()).toEqual(data.map(({ prompt }) => prompt).toSorted())
-})
-
-test('selm leaves what it answers greedily as a round begins, xpo what the start answers', async () => {
-  const keys = { n: 2, stepsPerRound: 1, optimism: 0.5, beta: 1 }
-  const [selm, xpo] = [await run('selm', keys), await run('xpo', keys)]
-  const usual = ({ samples }: Awaited<ReturnType<typeof run>>, round: number) =>
-    samples.filter((one) => one.role === 'usual' && one.round === round)
-  for (const one of [selm, xpo]) for (const round of [1, 2]) expect(usual(one, round)).toHaveLength(6)
-  // At the reference the exploring term is nothing: each round of selm, and the first of xpo.
-  expect(selm.steps.map(({ loss }) => loss.toFixed(10))).toEqual([Math.LN2, Math.LN2].map((x) => x.toFixed(10)))
-  expect(xpo.steps[0].loss).toBeCloseTo(Math.LN2, 10)
-  expect(xpo.steps[1].loss).not.toBeCloseTo(Math.LN2, 5)
-  expect(selm.steps[1].metrics['usualReward']).toBeCloseTo(0, 10)
-})
-
-test('star goes back to the start before it learns, raft goes on from where it is', async () => {
-  const keys = { n: 1, threshold: 0, stepsPerRound: 1 }
-  const [star, raft] = [await run('star', keys), await run('raft', keys)]
-  expect(star.samples.map(({ text }) => text)).toEqual(raft.samples.map(({ text }) => text))
-  expect(star.steps[0].loss).toBe(raft.steps[0].loss)
-  expect(star.steps[1].loss).not.toBe(raft.steps[1].loss)
-})
-
-test('kto compares each answer with one to another prompt', async () => {
-  const { steps, samples, rounds } = await run('kto', { threshold: 10, rounds: 1 })
-  expect(rounds[0].rows).toBe(12)
-  expect(new Set(samples.map(({ role }) => role))).toEqual(new Set(['good', 'bad']))
-  for (const { score = 0, role } of samples) expect(role).toBe(score >= 10 ? 'good' : 'bad')
-  // Before the first update nothing is gained or lost, and the answers to other prompts are read in the same pass.
-  expect(steps[0].metrics).toMatchObject({ kl: 0 })
-  await expect(run('kto', { data: data.slice(0, 1), threshold: 10 })).rejects.toMatchObject({ code: 'E_EMPTY' })
-})
-
-test('nash-md plays against the mixture, which a fresh adapter leaves the model itself', async () => {
-  const adapter = { adapter: 'lora', rank: 4, stepsPerRound: 1 } as const
-  const { samples, steps } = await run('nash-md', adapter)
-  expect(samples).toHaveLength(2 * 6 * 2 * 2)
-  expect(samples.filter(({ role }) => role === 'opponent')).toHaveLength(24)
-  expect(steps[0].metrics).toMatchObject({ kl: 0 })
-  // Other draws than the model's own, of the same prompts.
-  const texts = (role: string) => samples.filter((one) => one.round === 1 && one.role === role).map(({ text }) => text)
-  expect(texts('opponent')).not.toEqual(texts('answer'))
-  await expect(run('nash-md')).rejects.toMatchObject({ code: 'E_CONFIG' })
-})
-
-test('spin learns from demonstrations, without a judge, and carries a round on', async () => {
-  const told = data.map((row) => ({ ...row, completion: ' there was' }))
-  const { steps, samples } = await run('spin', { data: told, grader: undefined })
-  expect(steps.map(({ metrics }) => metrics['margin'] === 0)).toEqual([true, false, true, false])
-  expect(samples.every(({ role, score }) => role === 'rejected' && score === undefined)).toBe(true)
+  expect([...asked[0], ...asked[1]].toSorted()).toEqual(prompts.map(({ prompt }) => prompt).toSorted())
 })
 
 test('a round without anything to learn is told of and left; the others are learnt', async () => {
@@ -183,7 +95,7 @@ test('without anything to learn in any round the model stays what it was', async
 })
 
 test('a run that goes on from another draws its next round and learns the carried rows again', async () => {
-  const told = data.map((row) => ({ ...row, completion: ' there was' }))
+  const told = prompts.map((row) => ({ ...row, completion: ' there was' }))
   const shared = { data: told, grader: undefined, carry: 1, stepsPerRound: 1, batchSize: 12 }
   const keys = { ...shared, schedule: 'constant', saveDtype: 'f32' } as const
   const both = await run('spin', keys)
@@ -194,22 +106,6 @@ test('a run that goes on from another draws its next round and learns the carrie
   )
   expect(second.steps[0].lossTokens).toBe(both.steps[1].lossTokens)
   expect(second.steps[0].loss).toBe(both.steps[1].loss)
-})
-
-test('somebody who only compares answers has them play a tournament', async () => {
-  const longer: Comparer = {
-    id: 'longer',
-    compare: async (pairs) => pairs.map(({ first, second }) => Number(first.text.length >= second.text.length)),
-  }
-  const { samples } = await run('inpo', { n: 4, rounds: 1, grader: longer })
-  for (const { prompt } of data) {
-    const own = samples.filter((one) => one.prompt === prompt)
-    const lengths = own.map(({ text }) => text.length)
-    expect(own.find(({ role }) => role === 'chosen')?.text).toHaveLength(Math.max(...lengths))
-    expect(own.find(({ role }) => role === 'rejected')?.text).toHaveLength(Math.min(...lengths))
-    expect(own.every(({ score }) => score === undefined)).toBe(true)
-  }
-  await expect(run('raft', { grader: longer })).rejects.toMatchObject({ code: 'E_CONFIG' })
 })
 
 describe('refused', () => {
