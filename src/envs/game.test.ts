@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { exploitability, gameStart, playInpo, preferences, winRates } from './game.ts'
+import { exploitability, gameStart, playDpo, playInpo, preferences, winRates } from './game.ts'
 
 const rounds = (share: number) => {
   let policy = [...gameStart]
@@ -31,4 +31,20 @@ test('a round does not move the equilibrium when no part of the start is mixed i
   expect(playInpo(policy, { eta: 1, share: 0 }).slice(0, 3)).toEqual(
     Array.from({ length: 3 }, () => expect.closeTo(1 / 3, 12)),
   )
+})
+
+test('iterative DPO goes round the circle', () => {
+  let policy = [...gameStart]
+  const late: number[] = []
+  for (let t = 0; t < 100; t++) {
+    policy = playDpo(policy, { eta: 1 })
+    if (t >= 90) late.push(exploitability(policy))
+  }
+  expect(late.reduce((a, b) => a + b) / 10).toBeCloseTo(0.394, 3)
+})
+
+test('the scores that iterative DPO fits are those of Bradley and Terry where two answers are all there is', () => {
+  // r beats p with 0.9, so that their odds rise by 9 at β = 1.
+  const [r, p] = playDpo([0.5, 0.5, 0, 0, 0], { eta: 1 })
+  expect(r / p).toBeCloseTo(9, 6)
 })

@@ -46,3 +46,21 @@ function normalised(weights: readonly number[]): number[] {
   const sum = weights.reduce((a, b) => a + b, 0)
   return weights.map((weight) => weight / sum)
 }
+
+/**
+ * One exact round of iterative DPO: π′ ∝ π exp(r / β), r being the scores of Bradley and Terry that fit the preferences
+ * best on pairs drawn from π (by the algorithm of Hunter 2004, Annals of Statistics 32, eq. 3). β is `eta`.
+ */
+export function playDpo(policy: readonly number[], { eta }: Pick<Play, 'eta'>): number[] {
+  let strengths = policy.map(() => 1)
+  for (let i = 0; i < 500; i++) {
+    strengths = normalised(
+      strengths.map((own, y) => {
+        const others = policy.map((p, z) => (z === y ? 0 : p))
+        const wins = others.reduce((sum, p, z) => sum + p * preferences[y][z], 0)
+        return wins / others.reduce((sum, p, z) => sum + p / (own + strengths[z]), 0)
+      }),
+    )
+  }
+  return normalised(policy.map((p, y) => p * strengths[y] ** (1 / eta)))
+}
