@@ -34,10 +34,11 @@ export default recipe({
     seeds: 3,
     pilots: 1,
     goal: 'gold',
-    shrunk: '4 β by 2 learning rates, the rate chosen on a pilot seed; 800 pairs.',
+    shrunk:
+      '800 pairs. A second design, on new draws: the first had 4 β by 2 lower rates, and LN-DPO chose both at the edge of its grid.',
     objectives: ['ln-dpo', 'dpo', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, demonstrations: 40_000, pairs: 800, epochs: 2, requests: 300, betas: 4 },
+      full: { width: 96, layers: 3, demonstrations: 40_000, pairs: 800, epochs: 2, requests: 300, betas: 6 },
       smoke: { width: 32, layers: 1, demonstrations: 64, pairs: 16, epochs: 1, requests: 8, betas: 2 },
     },
     bases: async ({ fresh, trained }, size) => {
@@ -48,9 +49,9 @@ export default recipe({
       return { sft: await trained('sft', first) }
     },
     arms: {
-      dpo: arm('dpo', [0.1, 0.3, 1, 3]),
+      dpo: arm('dpo', [0.03, 0.1, 0.3, 1, 3, 10]),
       // Times the ten or so tokens of a reply: the same push at the start.
-      'ln-dpo': arm('ln-dpo', [1, 3, 10, 30]),
+      'ln-dpo': arm('ln-dpo', [1, 3, 10, 30, 100, 300]),
     },
     judge: ({ of }) => [
       atMost('length, LN-DPO over DPO', over(of('ln-dpo', 'length'), of('dpo', 'length')), 0.85, {
@@ -88,11 +89,11 @@ const demonstrations = (count: number) =>
 /** Trains at β and, once settings are chosen, at every other point of the grid for the spread. */
 function arm(objective: 'dpo' | 'ln-dpo', grid: readonly number[]) {
   return {
-    trials: [3e-5, 1e-4].flatMap((learningRate) => grid.map((beta) => ({ beta, learningRate }))),
+    trials: [1e-4, 3e-4].flatMap((learningRate) => grid.map((beta) => ({ beta, learningRate }))),
     async run(bench: Bench<Size>, { beta: chosen, learningRate }: Settings) {
       const { seed, size, bases, isPilot, train } = bench
-      const data = many(size.pairs, draws(seed, 'ln-dpo/pairs'), (draw) => drawReplyPair(draw, 1.6))
-      const requests = many(size.requests, draws(seed, 'ln-dpo/requests'), (draw) => drawRequest(draw, true))
+      const data = many(size.pairs, draws(seed, 'ln-dpo/pairs, second'), (draw) => drawReplyPair(draw, 1.6))
+      const requests = many(size.requests, draws(seed, 'ln-dpo/requests, second'), (draw) => drawRequest(draw, true))
       const measure = async (beta: number) => {
         const shared = { model: bases['sft'], data, epochs: size.epochs, seed, learningRate: Number(learningRate) }
         const model = await train(objective, { ...shared, beta })
