@@ -1,4 +1,5 @@
 import { closest, HoneError } from '../../base/index.ts'
+import { code } from './code.ts'
 import { exact } from './exact.ts'
 import { jsonSchema } from './json-schema.ts'
 import { math } from './math.ts'
@@ -6,7 +7,7 @@ import { regex } from './regex.ts'
 import type { Verifier } from './types.ts'
 
 /** The verifiers that come with the project, in the order of listings. */
-export const verifiers: readonly Verifier[] = [math, exact, regex, jsonSchema]
+export const verifiers: readonly Verifier[] = [math, code, exact, regex, jsonSchema]
 
 /** @throws HoneError E_VERIFIER for an unknown id. */
 export function verifier(id: string): Verifier {
