@@ -1,4 +1,5 @@
 import { type Form, forms } from '../../batch/index.ts'
+import { mean } from '../../evaluate/index.ts'
 import type { Answer } from '../../rewards/index.ts'
 import type { RoundEvent, SampleEvent } from '../events.ts'
 import type { Judged, Lesson, Which } from './types.ts'
@@ -52,8 +53,6 @@ function samplesOf(
 }
 
 const keyOf = (which: Which): string => (typeof which === 'object' ? `opponent ${which.opponent}` : `${which}`)
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
 function metricsOf(judged: readonly Judged[]): Record<string, number> {
   const answers = judged.flatMap((one) => one.answers)

@@ -114,10 +114,8 @@ function spreadOf(values: number[]): number {
   return (sorted[sorted.length - 2] - sorted[1]) / median(values)
 }
 
-/** What is kept of the recorded share: what falls below has lost its vectors or its tiles, not a few percent. */
-const kept = 2 / 3
 /** Seconds before a kernel that was slow is measured again: a neighbour's load lasts longer than a measurement. */
-const pauses = [1, 3, 9]
+const pauses = [1, 4, 15]
 
 for (const one of hot) {
   test(`${one.name} keeps its share of the peak`, { timeout: 60_000 }, async (context) => {
@@ -125,13 +123,13 @@ for (const one of hot) {
     let { share, spread } = await interleave(backend, one)
     // Another process on the machine costs a kernel more than the loop, and goes away; a slow kernel stays slow.
     for (const seconds of pauses) {
-      if (known === undefined || share > kept * known) break
+      if (known === undefined || share > 0.75 * known) break
       await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
       ;({ share, spread } = await interleave(backend, one))
     }
     if (process.env['HONE_RECORD_SPEED']) console.log(`"${one.name}": ${share.toFixed(2)},`)
     if (known === undefined) context.skip(`unmeasured: nothing is recorded for ${backend.isa}`)
     if (spread > 0.2) context.skip(`unmeasured: the spread is ${(100 * spread).toFixed(0)} %`)
-    expect(share, `share of peak, recorded ${known}`).toBeGreaterThan(kept * (known as number))
+    expect(share, `share of peak, recorded ${known}`).toBeGreaterThan(0.75 * (known as number))
   })
 }
