@@ -41,7 +41,8 @@ static void multiply(const Run& run, const Operand& a, const Operand& b, int64_t
   const int64_t perRow = most(1, panelBytes(right, k)), side = leftSide(left);
   const int64_t mSlice = most(side, least(roundUp(m, side), (32 << 20) / perRow / side * side));
   const int64_t nSlice = kept.data ? roundUp(n, NR) : most(NR, least(roundUp(n, NR), (64 << 20) / perRow / NR * NR));
-  const int64_t own = k > 0 ? ownRows(run, m, side) : 0;
+  // A task that packs its columns of a transposed A for tiles steps from page to page: memory answers too slowly for them.
+  const int64_t own = k > 0 && !(a.outerContiguous && left == Format::tiles) ? ownRows(run, m, side) : 0;
   char* aSpace = own ? nullptr : (char*)run.scratch(leftBytes(left, mSlice, k) / 4);
   char* bSpace = kept.data ? nullptr : (char*)run.scratch(rightBytes(right, nSlice, k) / 4);
   Panels aPanels = {};
