@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { HoneError, parseConfig } from '../base/index.ts'
-import { type Grader, judgeGrader } from '../rewards/index.ts'
+import { type Comparer, type Grader, judgeComparer, judgeGrader } from '../rewards/index.ts'
 import { readConfigFile } from './config-file.ts'
 import { type JudgeKeys, judgeKeys, openJudge } from './judge-open.ts'
 import type { Terminal } from './terminal.ts'
@@ -23,8 +23,10 @@ export const rewardExample = [
   `echo 'export default (prompt: string, answer: string) => answer.split("happy").length - 1' > happy.ts`,
 ]
 
+/** Whoever judges, for scores of answers and for comparisons of two. */
 export interface OpenedGrader extends AsyncDisposable {
   grader: Grader
+  comparer: Comparer
 }
 
 /**
@@ -46,5 +48,9 @@ export async function openGrader(
   const given = judge === undefined ? { reward } : await readConfigFile(judge)
   const keys = parseConfig(z.strictObject(judgeKeys), given, { what: judge ?? '--reward' }) as JudgeKeys
   const opened = await openJudge(keys, terminal)
-  return { grader: judgeGrader(opened.judge), [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() }
+  return {
+    grader: judgeGrader(opened.judge),
+    comparer: judgeComparer(opened.judge),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  }
 }

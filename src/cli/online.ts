@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { exampleRows } from '../data/index.ts'
 import { objectives } from '../objectives/index.ts'
 import { type OnlineMethod, type OnlineOptions, online, onlineConfig, onlineMethods } from '../train/index.ts'
@@ -14,19 +15,32 @@ export const onlineVerbs: readonly VerbEntry[] = Object.values(onlineMethods).ma
   load: async () => onlineVerb(method),
 }))
 
+/** For methods that learn from pairs. */
+const duelKeys = {
+  tournament: z
+    .boolean()
+    .default(false)
+    .describe('compare answers two by two down to the best and the worst, instead of scoring each'),
+} as const
+
 type Given = Omit<OnlineOptions, 'tools'> &
   Pick<OnlineOptions, 'model' | 'data' | 'out'> &
-  GraderKeys & { tools?: string; rounds: number }
+  GraderKeys & { tools?: string; rounds: number; tournament?: boolean }
 
 const mainKeys = ['model', 'data', 'out', 'rounds', 'n', 'maxTokens', 'temperature'] as const
 
 function onlineVerb(method: OnlineMethod): Verb {
-  const { id, summary, source, reads, judged, objective } = method
+  const { id, summary, source, reads, judged, duels, objective } = method
   const rows = reads === 'prompts' ? [{ prompt: 'Say hi.' }, { prompt: 'Say bye.' }] : exampleRows('demonstrations', [])
   const own = ['resume', 'overwrite', 'seed', ...Object.keys(objectives[objective].params)]
   return verb({
     summary: `${summary} Reads ${reads}. (${source})`,
-    options: onlineConfig(method).extend({ ...trainingKeys, ...(judged && graderKeys), tools: toolsKey }),
+    options: onlineConfig(method).extend({
+      ...trainingKeys,
+      ...(judged && graderKeys),
+      ...(duels && duelKeys),
+      tools: toolsKey,
+    }),
     main: [...mainKeys.slice(0, 3), ...(judged ? ['reward', 'judge'] : []), ...mainKeys.slice(3), ...own] as never,
     placeholders: {
       model: 'MODEL',
@@ -41,14 +55,14 @@ function onlineVerb(method: OnlineMethod): Verb {
       `hone online ${id} --model tiny --data ${reads}.jsonl --out runs/${id}${judged ? ' --reward ./happy.ts' : ''} maxTokens=16`,
     ],
     async run(options, terminal) {
-      const { reward, judge, tools: toolsFile, ...keys } = options as unknown as Given
+      const { reward, judge, tournament, tools: toolsFile, ...keys } = options as unknown as Given
       await using opened = judged ? await openGrader({ reward, judge }, `hone online ${id}`, terminal) : null
       const tools = toolsFile === undefined ? undefined : await openTools(toolsFile)
       // Awaited here: the judge closes when this ends.
       return await follow(
         `online ${id}`,
         { epochs: keys.rounds },
-        (hooks) => online(id, { ...keys, grader: opened?.grader, tools }, hooks),
+        (hooks) => online(id, { ...keys, grader: tournament ? opened?.comparer : opened?.grader, tools }, hooks),
         terminal,
       )
     },

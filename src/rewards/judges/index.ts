@@ -6,6 +6,7 @@ export {
   batchedGrader,
   functionJudge,
   graderJudge,
+  judgeComparer,
   judgeGrader,
   type ProgramJudgeOptions,
   type RewardProgram,

@@ -7,6 +7,7 @@ import {
   functionJudge,
   type Judge,
   type JudgeAbilities,
+  judgeComparer,
   judgeGrader,
   makeJudge,
   type Preference,
@@ -281,6 +282,21 @@ describe('programs', () => {
     expect(await judgeGrader(makeJudge('j', { prefer })).grade(asked)).toEqual([[0, 2, 1], [0]])
     const failing = [{ prompt, row: null, answers: [{ ...answered[0], text: 'fail' }] }]
     await expect(judgeGrader(makeJudge('j', { score })).grade(failing)).rejects.toBe(fault)
+  })
+
+  test('a judge compares: by its chances, or by its verdicts where it tells none', async () => {
+    const duel = (first: string, second: string) => {
+      const [a, b] = [first, second].map((text) => ({ text, tokens: [], finish: 'eos' as const }))
+      return { prompt, row: null, first: a, second: b }
+    }
+    const duels = [duel('3', '1'), duel('1', '3'), duel('2', '2')]
+    expect(await judgeComparer(makeJudge('j', { prefer })).compare(duels)).toEqual([1, 0, 0.5])
+    // Its liking for what stands first cancels: asked in both orders, all are even.
+    expect(await judgeComparer(makeJudge('j', { prefer: biased })).compare(duels)).toEqual([0.5, 0.5, 0.5])
+    expect(await judgeComparer(makeJudge('j', { prefer: biased }, { swap: false })).compare(duels)).toEqual([
+      0.9, 0.9, 0.9,
+    ])
+    await expect(judgeComparer(makeJudge('j', { prefer })).compare([duel('fail', '1')])).rejects.toBe(fault)
   })
 
   test('a signal stops it between two answers', async () => {

@@ -1,6 +1,14 @@
 import { HoneError, showValue } from '../../base/index.ts'
 import { settleAll } from '../../chat/index.ts'
-import { type Answered, functionGrader, type Grader, type RewardFunction, requireScores } from '../grader.ts'
+import {
+  type Answered,
+  type Asked,
+  type Comparer,
+  functionGrader,
+  type Grader,
+  type RewardFunction,
+  requireScores,
+} from '../grader.ts'
 import { type JudgeOptions, makeJudge } from './judge.ts'
 import { promptText } from './rubrics.ts'
 import type { Judge, JudgedAnswer, Score, Settled } from './types.ts'
@@ -139,12 +147,7 @@ export function judgeGrader(judge: Judge): Grader {
   return {
     id: judge.id,
     async grade(asked, { signal } = {}) {
-      const lists = asked.map(({ prompt, messages, row, answers }) => ({
-        prompt: messages ?? prompt,
-        ...referenceOf(row),
-        row,
-        answers: answers.map(({ text }) => text),
-      }))
+      const lists = asked.map(({ answers, ...rest }) => ({ ...judged(rest), answers: answers.map(({ text }) => text) }))
       if (!judge.kinds.pointwise) return (await judge.rank(lists, { signal })).map((one) => required(one).scores)
       const items = lists.flatMap(({ answers, ...rest }) => answers.map((answer) => ({ ...rest, answer })))
       const scores = (await judge.score(items, { signal })).map((one) => required(one).score)
@@ -153,6 +156,27 @@ export function judgeGrader(judge: Judge): Grader {
     },
   }
 }
+
+/**
+ * A judge as one who compares, for tournaments: the chance that it gives the first answer, or else 1, ½ for a tie, or 0.
+ * @throws HoneError as `judgeGrader`
+ */
+export function judgeComparer(judge: Judge): Comparer {
+  const even = { first: 1, tie: 0.5, second: 0 } as const
+  return {
+    id: judge.id,
+    async compare(duels, { signal } = {}) {
+      const pairs = duels.map(({ first, second, ...rest }) => ({
+        ...judged(rest),
+        answers: [first.text, second.text] as const,
+      }))
+      const verdicts = (await judge.compare(pairs, { signal })).map(required)
+      return verdicts.map(({ verdict, chance }) => chance ?? even[verdict])
+    },
+  }
+}
+
+const judged = ({ prompt, messages, row }: Asked) => ({ prompt: messages ?? prompt, ...referenceOf(row), row })
 
 /** What a row of prompts calls the right answer: the names of the field's problem sets. */
 const referenceNames = ['reference', 'answer', 'solution'] as const
