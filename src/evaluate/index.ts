@@ -36,6 +36,7 @@ export {
 export { type RowTaskOptions, taskFromJsonl } from './rows.ts'
 export { type Answered, type EvaluateOptions, type EvaluateResult, evaluate, type Figure, loadTasks } from './run.ts'
 export { type ForwardRowsOptions, forwardRows, type ScoredRow, type ScoreOptions, type Scores, score } from './score.ts'
+export { type LogprobReward, logprobGrader } from './self-reward.ts'
 export { studentInterval } from './student.ts'
 export {
   type ChoiceItem,

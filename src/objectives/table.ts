@@ -35,6 +35,7 @@ import { rpoSft } from './rpo-sft.ts'
 import { selm } from './selm.ts'
 import { sft } from './sft.ts'
 import { sftmix } from './sftmix.ts'
+import { sharpening } from './sharpening.ts'
 import { simpo } from './simpo.ts'
 import { slic } from './slic.ts'
 import { sppo } from './sppo.ts'
@@ -69,6 +70,7 @@ const table = {
   longpo,
   tpo,
   selm,
+  sharpening,
   'plackett-luce': plackettLuce,
   infonca,
   kto,

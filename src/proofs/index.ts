@@ -5,7 +5,15 @@ export { type FreshModel, type Models, openModels, type TrainedModel } from './m
 export { type ArmFigure, type Proven, type ProveOptions, pilot, prove, type Trial } from './prove.ts'
 export { type ProofRecord, readRecord, recordPath, writeRecord } from './record.ts'
 export { onlineSettings, type TrainSettings, trainSettings } from './settings.ts'
-export { expectedReward, firstGradient, logSoftmax, type TableOptions, type TablePair, trainTable } from './tabular.ts'
+export {
+  expectedReward,
+  firstGradient,
+  logSoftmax,
+  type TableOptions,
+  type TablePair,
+  type TableRow,
+  trainTable,
+} from './tabular.ts'
 export {
   type Arm,
   type Check,

@@ -10,10 +10,20 @@ export interface TablePair {
   count: number
 }
 
+/** Answers of a prompt in the order of the objective's form, with a weight and, where it asks for them, a score each. */
+export interface TableRow {
+  prompt: number
+  answers: readonly number[]
+  count: number
+  scores?: readonly number[]
+}
+
 export interface TableOptions {
   prompts: number
   answers: number
-  pairs: readonly TablePair[]
+  pairs?: readonly TablePair[]
+  /** In place of pairs, for objectives of other forms. */
+  rows?: readonly TableRow[]
   params?: Params
   steps: number
   learningRate: number
@@ -28,8 +38,8 @@ export interface TableOptions {
 }
 
 /**
- * A policy that is a table of logits, trained on pairs by one of the library's own objectives: an answer is one token
- * with the log-prob log softmax(logits of its prompt). All pairs are one batch; Adam (Kingma and Ba 2015) with its usual
+ * A policy that is a table of logits, trained on pairs or other rows by one of the library's own objectives: an answer is one token
+ * with the log-prob log softmax(logits of its prompt). All of them are one batch; Adam (Kingma and Ba 2015) with its usual
  * constants and no schedule.
  * @returns [prompts, answers] the logits
  */
@@ -69,16 +79,19 @@ export const firstGradient = (
 /** Gives the gradient at any logits; the reference is the table of the start. */
 function openGradient(
   objective: ObjectiveId,
-  { prompts, answers, pairs, ...options }: Pick<TableOptions, 'prompts' | 'answers' | 'pairs' | 'params'>,
+  { prompts, answers, pairs = [], ...options }: Pick<TableOptions, 'prompts' | 'answers' | 'pairs' | 'rows' | 'params'>,
   start: Float64Array,
 ) {
   const size = prompts * answers
-  const rows = pairs.map(({ count }, id): RowInput => {
-    const leaf = (sequence: number) => ({ tokens: [0], loss: [1], parent: 0, sequence })
-    return { id, segments: [{ tokens: [0] }, leaf(0), leaf(1)], values: { weight: [count, count] } }
+  const given: readonly TableRow[] =
+    options.rows ?? pairs.map(({ prompt, better, worse, count }) => ({ prompt, answers: [better, worse], count }))
+  const rows = given.map(({ answers: told, count, scores }, id): RowInput => {
+    const leaves = told.map((_, sequence) => ({ tokens: [0], loss: [1], parent: 0, sequence }))
+    const values = { weight: told.map(() => count), ...(scores && { score: [...scores] }) }
+    return { id, segments: [{ tokens: [0] }, ...leaves], values }
   })
   const tree = packTree(rows)
-  const places = pairs.flatMap(({ prompt, better, worse }) => [prompt * answers + better, prompt * answers + worse])
+  const places = given.flatMap(({ prompt, answers: told }) => told.map((answer) => prompt * answers + answer))
   const read = (table: Float64Array) => {
     const all = logSoftmax(table, answers)
     return Float64Array.from(places, (place) => all[place])

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { loadRecipe, recipeIds, recipeOf } from './table.ts'
 
 test('what is not built is refused with what is', async () => {
-  expect(await loadRecipe('sharpening')).toBeNull()
+  expect(await loadRecipe('lumina-mgpt')).toBeNull()
   expect(await loadRecipe('toString')).toBeNull()
   await expect(recipeOf('ln-dop')).rejects.toThrow(/no recipe 'ln-dop'/)
 })

@@ -21,6 +21,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   rso: () => import('./rso.ts'),
   selm: () => import('./selm.ts'),
   sftmix: () => import('./sftmix.ts'),
+  sharpening: () => import('./sharpening.ts'),
   spin: () => import('./spin.ts'),
   tpo: () => import('./tpo.ts'),
 }

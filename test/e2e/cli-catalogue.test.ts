@@ -13,9 +13,9 @@ describe.concurrent('systems, objectives, data, the machine', () => {
     expect(all[49]).toMatchObject({ n: 50, id: 'rdpo', arxiv: '2403.00409', kind: 'objective' })
     expect(Object.keys(all[0])).toEqual(expect.arrayContaining(['title', 'state', 'figures', 'seconds', 'date']))
     expect((await document(['papers', 'flipped', 'preferences']))[0].id).toBe('rdpo')
-    const [unbuilt, unnamed] = await Promise.all([run(['prove', 'sharpening']), run(['prove'])])
+    const [unbuilt, unnamed] = await Promise.all([run(['prove', 'lumina-mgpt']), run(['prove'])])
     expect([unbuilt.code, unnamed.code]).toEqual([2, 2])
-    expect(unbuilt.stderr).toContain("there is no recipe 'sharpening'")
+    expect(unbuilt.stderr).toContain("there is no recipe 'lumina-mgpt'")
   })
 
   test("run: a system on a model and data of one's own; other data is refused with what it reads", async () => {

@@ -191,6 +191,21 @@ const special: readonly OnlineMethod[] = [
     learn: exploration,
   },
   {
+    id: 'sharpening',
+    objective: 'sharpening',
+    summary: 'Regression of log-ratios on scores, of its own answers each against one of the reference.',
+    source: 'RLHF-Sharpening, arXiv:2412.01951, §3.2 and §4.3',
+    reads: 'prompts',
+    judged: true,
+    opponent: { from: 'reference', once: 'drawn' },
+    defaults: { n: 1 },
+    learn: ({ scores, opponentScores: [other] }) =>
+      scores.map((score, place) => ({
+        sequences: [place, { opponent: 0 }, { opponent: 0 }],
+        values: { score: [score, other, other] },
+      })),
+  },
+  {
     id: 'inpo',
     objective: 'ipo',
     summary: 'Iterative Nash policy optimisation: squared loss against a mixture of the start and the round before.',
