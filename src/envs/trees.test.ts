@@ -17,9 +17,9 @@ test('leaves are a distribution whose largest is the mode that was asked for, wi
 })
 
 test('log-probs are linear in the features', () => {
-  const { levels } = trees[0]
+  const { branches } = trees[0]
   const features = leafFeatures(14)
-  const weights = levels.flat().map(Math.log)
+  const weights = branches.map(Math.log)
   for (const [leaf, logprob] of leafLogprobs(trees[0]).entries()) {
     const product = weights.reduce((sum, weight, k) => sum + weight * features[leaf * weights.length + k], 0)
     expect(product).toBeCloseTo(logprob, 10)
