@@ -140,6 +140,29 @@ test('selm: the known values; α = 0 is DPO, and ln 2 at the reference; only the
   }
 })
 
+test('sharpening: the known values; at rest for every pair of π ∝ π_b^(1+1/β); optimism moves the usual answer alone', async () => {
+  const row = (policy: readonly number[], base: readonly number[], a: number, b: number): ReadRow => ({
+    answers: [a, b, b].map((i) => [Math.log(policy[i])]),
+    reference: [a, b, b].map((i) => [Math.log(base[i])]),
+    values: { score: [a, b, b].map((i) => Math.log(base[i])) },
+  })
+  expect(await loss('sharpening', [row([0.6, 0.2], [0.5, 0.3], 0, 1)], { beta: 0.5 })).toBeCloseTo(0.04706, 6)
+  const [base, best] = [
+    [0.5, 0.3, 0.2],
+    [0.78125, 0.16875, 0.05],
+  ]
+  for (const [a, b] of [
+    [0, 1],
+    [0, 2],
+    [1, 2],
+    [2, 0],
+  ]) {
+    expect(await loss('sharpening', [row(best, base, a, b)], { beta: 0.5 })).toBeCloseTo(0, 12)
+    const still = await slopes('sharpening', [row(best, base, a, b)], { beta: 0.5, optimism: 0.3 })
+    for (const [i, slope] of still.entries()) expect(slope).toBeCloseTo([0, 0, 0.3][i], 7)
+  }
+})
+
 test('hinge and slic: the known values of RSO; a pair that leads by 1 is left alone', async () => {
   const row = pair([-10, -14], [-11, -12])
   expect(await loss('dpo', [row], { beta: 0.05 })).toBeCloseTo(0.620957, 6)
