@@ -19,6 +19,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   rdpo: () => import('./rdpo.ts'),
   'rpo-sft': () => import('./rpo-sft.ts'),
   rso: () => import('./rso.ts'),
+  s3ft: () => import('./s3ft.ts'),
   selm: () => import('./selm.ts'),
   sftmix: () => import('./sftmix.ts'),
   sharpening: () => import('./sharpening.ts'),

@@ -1,0 +1,3 @@
+import { recipeSuite } from '../../test/recipe-suite.ts'
+
+recipeSuite('s3ft')
