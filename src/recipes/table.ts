@@ -20,6 +20,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   'rpo-sft': () => import('./rpo-sft.ts'),
   rso: () => import('./rso.ts'),
   s3ft: () => import('./s3ft.ts'),
+  'self-rationalizing-judge': () => import('./self-rationalizing-judge.ts'),
   selm: () => import('./selm.ts'),
   sftmix: () => import('./sftmix.ts'),
   sharpening: () => import('./sharpening.ts'),
