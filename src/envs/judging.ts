@@ -2,27 +2,57 @@ import type { Draw } from './draw.ts'
 
 /**
  * Judgments that can be checked line by line. A response is a row of digits; a rubric names a property; the evidence says of each
- * digit whether it has it, and the score is 1 and one more for each that does. Two digits of each rubric are often overlooked by
- * those who wrote the demonstrations.
+ * digit whether it has it, and the score is 1 and one more for each that does. Some digits of each rubric are often misjudged by
+ * those who wrote the demonstrations: two are overlooked, and two are counted that should not be.
  */
 
 interface Rubric {
   has(digit: number): boolean
-  /** Digits that have the property and are overlooked. */
-  hard: readonly [number, number]
+  /** Two digits that have the property and are overlooked, and two that do not have it and are counted. */
+  hard: readonly [readonly [number, number], readonly [number, number]]
 }
 
 export const rubrics: Readonly<Record<string, Rubric>> = {
-  e: { has: (digit) => digit % 2 === 0, hard: [0, 8] },
-  o: { has: (digit) => digit % 2 === 1, hard: [1, 9] },
-  h: { has: (digit) => digit >= 5, hard: [5, 6] },
-  l: { has: (digit) => digit < 5, hard: [3, 4] },
-  t: { has: (digit) => digit % 3 === 0, hard: [0, 9] },
+  e: {
+    has: (digit) => digit % 2 === 0,
+    hard: [
+      [0, 8],
+      [3, 7],
+    ],
+  },
+  o: {
+    has: (digit) => digit % 2 === 1,
+    hard: [
+      [1, 9],
+      [4, 6],
+    ],
+  },
+  h: {
+    has: (digit) => digit >= 5,
+    hard: [
+      [5, 6],
+      [3, 4],
+    ],
+  },
+  l: {
+    has: (digit) => digit < 5,
+    hard: [
+      [3, 4],
+      [5, 6],
+    ],
+  },
+  t: {
+    has: (digit) => digit % 3 === 0,
+    hard: [
+      [0, 9],
+      [1, 5],
+    ],
+  },
 }
 
 const tens = Array.from({ length: 10 }, (_, digit) => digit)
 const length = 4
-/** One response in three has two hard digits. */
+/** One response in three has two hard digits, misjudged the same way. */
 const hardShare = 1 / 3
 
 export interface Judged {
@@ -33,10 +63,11 @@ export interface Judged {
 export function drawJudged(draw: Draw): Judged {
   const rubric = draw.pick(Object.keys(rubrics))
   const { hard } = rubrics[rubric]
-  const easy = tens.filter((digit) => !hard.includes(digit))
+  const easy = tens.filter((digit) => !hard.flat().includes(digit))
   const digits = Array.from({ length }, () => draw.pick(easy))
   const places = draw.some([...digits.keys()], 2)
-  if (draw.chance(hardShare)) for (const place of places) digits[place] = draw.pick(hard)
+  const kind = draw.pick(hard)
+  if (draw.chance(hardShare)) for (const place of places) digits[place] = draw.pick(kind)
   return { rubric, digits }
 }
 
@@ -47,13 +78,13 @@ export const judgePrompt = ({ rubric, digits }: Judged, isReasoned = true): stri
 /** What stands before the score. */
 export const scoreMark = '='
 
-/** The evidence on each digit, and the score that follows; `isCareless` overlooks hard digits. */
+/** The evidence on each digit, and the score that follows; `isCareless` misjudges hard digits. */
 export function judgmentOf(
   { rubric, digits }: Judged,
   { isCareless = false } = {},
 ): { evidence: string[]; score: number } {
   const { has, hard } = rubrics[rubric]
-  const found = digits.map((digit) => has(digit) && !(isCareless && hard.includes(digit)))
+  const found = digits.map((digit) => has(digit) !== (isCareless && hard.flat().includes(digit)))
   const evidence = digits.map((digit, i) => `${digit}${found[i] ? '+' : '-'}`)
   return { evidence, score: 1 + found.filter(Boolean).length }
 }

@@ -146,7 +146,7 @@ async function requireScores(items: DataSource): Promise<void> {
  * its own judgments, of which those that hit the gold score are preferred to those that miss it by a margin; then again from those of
  * the judge that it has become. Merging a pointwise with a pairwise judge beforehand is not part of it here.
  *
- * In the proof a quarter of the demonstrated rationales overlook the same digits, so that the tuned judge does too. The scores
+ * In the proof a quarter of the demonstrated rationales misjudge the same digits, so that the tuned judge does too. The scores
  * of its items are gold, save for a fifth that are off by one, as people's are.
  */
 export default recipe({
@@ -172,7 +172,7 @@ export default recipe({
       'a model of 0.3 M parameters, responses of 4 digits, pointwise judgments alone; SFT goes on with as many updates.',
     objectives: ['sft', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, demonstrations: 2000, epochs: 30, prompts: 1000, n: 8, updates: 40, items: 600 },
+      full: { width: 96, layers: 3, demonstrations: 2000, epochs: 10, prompts: 1000, n: 8, updates: 40, items: 600 },
       smoke: { width: 32, layers: 1, demonstrations: 16, epochs: 1, prompts: 4, n: 2, updates: 1, items: 4 },
     },
     bases: async ({ fresh }, size) => ({
@@ -236,16 +236,16 @@ function rates(): Settings[] {
 
 function pairs(): Settings[] {
   return [
-    { rate: 1e-4, beta: 0.1 },
-    { rate: 3e-4, beta: 0.1 },
-    { rate: 3e-4, beta: 0.5 },
+    { rate: 1e-4, beta: 0.5 },
+    { rate: 1e-4, beta: 2 },
+    { rate: 2e-4, beta: 1 },
   ]
 }
 
 const carelessShare = 0.75
 const offShare = 0.2
 
-/** Judgments with rationale and without; three in four of those on hard digits overlook them. */
+/** Judgments with rationale and without; three in four of those on hard digits misjudge them. */
 function demonstrate(draw: Draw) {
   const judged = drawJudged(draw)
   const told = judgmentOf(judged, { isCareless: draw.chance(carelessShare) })
@@ -276,7 +276,7 @@ function arm(trials: readonly Settings[], learn: (run: Run) => Promise<string>, 
     async run(bench: Bench<Size>, { rate, beta }: Settings): Promise<Figures> {
       const { seed, size, bases, models } = bench
       const rows = many(size.demonstrations, draws(seed, 'judge/demonstrations'), demonstrate).flat()
-      const tuning = { epochs: size.epochs, batchSize: 64, learningRate: 2e-3, schedule: 'linear', seed } as const
+      const tuning = { epochs: size.epochs, batchSize: 32, learningRate: 2e-3, schedule: 'linear', seed } as const
       const start = await models.trained('sft', { model: bases['fresh'], data: rows, ...tuning })
       const items = many(2 * size.prompts, draws(seed, 'judge/items'), (draw) => {
         const judged = drawJudged(draw)
