@@ -7,6 +7,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   'anita-italian': () => import('./anita-italian.ts'),
   asft: () => import('./asft.ts'),
   'balance-budget': () => import('./balance-budget.ts'),
+  'fusechat-3': () => import('./fusechat-3.ts'),
   inpo: () => import('./inpo.ts'),
   'intuitive-ft': () => import('./intuitive-ft.ts'),
   limo: () => import('./limo.ts'),
