@@ -26,7 +26,7 @@ type Target = z.output<z.ZodObject<typeof trainingKeys>>
 const promptRows = [{ prompt: 'Say hi.' }, { prompt: 'Say bye.' }]
 
 function runVerb(recipe: Recipe, line: string): Verb {
-  const { id, reads, settings, judged, turns } = recipe
+  const { id, reads, settings, judged, turns, example } = recipe
   const names = Object.keys(reads)
   const own = Object.keys(settings.shape).filter((key) => key === 'seed' || !(key in trainKeys)) as []
   const file = (name: string) => `${name}.jsonl`
@@ -51,10 +51,12 @@ function runVerb(recipe: Recipe, line: string): Verb {
     placeholders: { model: 'MODEL', data: names.length === 1 ? 'FILE' : 'NAME=FILE', out: 'DIR' },
     example: [
       ...names.flatMap((name) =>
-        rowsOf(reads[name]).map((row, i) => `echo '${JSON.stringify(row)}' ${i === 0 ? '>' : '>>'} ${file(name)}`),
+        rowsOf(reads[name])
+          .map((row) => ({ ...row, ...example?.columns?.[name] }))
+          .map((row, i) => `echo '${JSON.stringify(row)}' ${i === 0 ? '>' : '>>'} ${file(name)}`),
       ),
       ...(judged ? rewardExample : []),
-      `hone run ${id} --model tiny --data ${given} --out runs/${id}${judged ? ' --reward ./happy.ts' : ''}`,
+      `hone run ${id} --model tiny --data ${given} --out runs/${id}${judged ? ' --reward ./happy.ts' : ''}${example?.keys ? ` ${example.keys}` : ''}`,
     ],
     run: (options, terminal) => run(recipe, options as unknown as Target, terminal),
   })

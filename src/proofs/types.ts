@@ -41,6 +41,11 @@ export interface Work<Reads extends string = string, Settings = Record<string, u
   tools?: Tools
 }
 
+export interface RecipeExample {
+  columns?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  keys?: string
+}
+
 /** One published system: a short program over the verbs, and the experiment that puts its claim to the proof. */
 export interface Recipe {
   id: string
@@ -52,6 +57,8 @@ export interface Recipe {
   turns?: boolean
   /** Keys that a user may set, with defaults. */
   settings: z.ZodObject
+  /** What the example of its help needs besides: columns of a data set's rows, and keys. */
+  example?: RecipeExample
   /** The stages in order; gives back the folder of the result. */
   run(work: Work): Promise<string>
   proof: Proof
@@ -64,6 +71,7 @@ export function recipe<const Reads extends string, Settings>(definition: {
   judged?: boolean
   turns?: boolean
   settings: z.ZodObject & z.ZodType<Settings>
+  example?: RecipeExample
   run(work: Work<Reads, Settings>): Promise<string>
   proof: Proof
 }): Recipe {

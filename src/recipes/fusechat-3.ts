@@ -194,6 +194,7 @@ export default recipe({
   reads: { prompts: 'prompts' },
   judged: true,
   settings: keys,
+  example: { keys: 'sources=tiny' },
   async run({ train, model, data, settings, grader }) {
     if (settings.sources.length === 0) {
       throw new HoneError('E_CONFIG', 'fusechat-3 got no sources, expected models whose answers are learnt from', {

@@ -153,6 +153,7 @@ export default recipe({
   id: 'self-rationalizing-judge',
   reads: { demonstrations: 'demonstrations', items: 'prompts' },
   settings: keys,
+  example: { columns: { items: { score: 4 } } },
   async run({ train, online, model, data, settings }) {
     if (settings.target === 'gold') await requireScores(data.items)
     const { skipSft, sftRate: learningRate, epochs, batchSize, seed } = settings
