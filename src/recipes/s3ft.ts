@@ -194,7 +194,7 @@ export default recipe({
     pilots: 1,
     goal: 'accuracy',
     shrunk:
-      'a model of 0.5 M parameters, words of five letters, and three seeds, as in the small form of the proof; what the start does wrong its texts did wrong, by the first letter of a word. Rehearsal of synthesised rows (SSR) is no arm.',
+      'a model of 0.5 M parameters, words of five letters, and three seeds, as in the small form of the proof; what the start does wrong its texts did wrong, by the first letter of a word. Rehearsal of synthesised rows (SSR) is no arm. A second design, with compositions in a quarter of the texts instead of a twentieth: in a first record the start solved a tenth of them, less than the premise asks for, and no other check failed.',
     objectives: ['sft'],
     sizes: {
       full: { width: 96, layers: 4, texts: 24_000, rows: 300, updates: 100, items: 200 },
@@ -256,12 +256,12 @@ const grader: Grader = {
 }
 
 /**
- * What the start has read: its tasks, mostly single, told plainly, and told again when they were told otherwise. Of a composition
+ * What the start has read: its tasks, three in four of them single, told plainly, and told again when they were told otherwise. Of a composition
  * the second step is left out where the word begins with one of the later letters, which are five of eight.
  */
 async function startOf({ seed, size, bases, models }: Bench<Size>): Promise<string> {
   const data = many(size.texts, draws(seed, 's3ft/texts'), (draw) => {
-    const task = drawWork(draw, draw.chance(0.05) ? composed : [draw.pick(tasks)])
+    const task = drawWork(draw, draw.chance(0.25) ? composed : [draw.pick(tasks)])
     if (draw.chance(0.25)) return { prompt: retellingOf(task, otherwise(task)), completion: plainly(task) }
     const isHalf = task.word[0] > 'c'
     return { prompt: questionOf(task), completion: plainly(isHalf ? { ...task, steps: task.steps.slice(0, 1) } : task) }
@@ -303,8 +303,8 @@ function arm(name: (typeof targets)[number]) {
         accuracy: await accuracyOf(model, test(composed)),
         forgotten: before - after,
         known: after,
+        startAccuracy: await accuracyOf(start, test(composed)),
         ...(!isPilot && {
-          startAccuracy: await accuracyOf(start, test(composed)),
           startKnown: before,
           ...(name === 's3ft' && (await likelihoods(start, rows, settings))),
         }),
