@@ -30,6 +30,7 @@ export function exampleRows(form: Form, needs: readonly string[]): readonly Reco
     ...(needs.includes('baseline') && { baseline: -0.9 }),
     ...(needs.includes('shortPrompt') && { prompt: `In a long text. ${prompt}`, short_prompt: prompt }),
   }
-  const graded = needs.includes('score') ? { score: 0.8 } : {}
+  const both = form === 'explorations' ? { score_chosen: 2, score_rejected: 1 } : { score: 0.8 }
+  const graded = needs.includes('score') ? both : {}
   return rows[form].map((row) => ({ ...row, ...more, ...(!('scores' in row) && graded) }))
 }

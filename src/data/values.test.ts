@@ -14,6 +14,8 @@ describe('numbers beside answers', () => {
     expect(read({ prompt, chosen: 'a', rejected: 'b', score_chosen: 8, score_rejected: 2 }).values).toEqual({
       score: [8, 2],
     })
+    const explored = { prompt, chosen: 'a', rejected: 'b', usual: 'c', score_chosen: 8, score_rejected: 2 }
+    expect(read(explored).values).toEqual({ score: [8, 2, Number.NaN] })
     expect(read({ prompt, completion: 'a' })).not.toHaveProperty('values')
   })
 

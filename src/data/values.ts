@@ -37,7 +37,11 @@ export function readValues(row: Row, fields: Fields): Record<string, number[]> |
     values[name] = new Array(count).fill(value)
   }
   const [better, worse] = [numberOf(fields['score_chosen']), numberOf(fields['score_rejected'])]
-  if (row.kind === 'preference' && better !== null && worse !== null) values['score'] = [better, worse]
+  if (better !== null && worse !== null) {
+    if (row.kind === 'preference') values['score'] = [better, worse]
+    // The usual answer is compared with none.
+    if (row.kind === 'exploration') values['score'] = [better, worse, Number.NaN]
+  }
   return Object.keys(values).length > 0 ? values : undefined
 }
 
