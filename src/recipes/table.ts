@@ -15,6 +15,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   longpo: () => import('./longpo.ts'),
   'multi-turn-dpo': () => import('./multi-turn-dpo.ts'),
   'openchat-crlft': () => import('./openchat-crlft.ts'),
+  plum: () => import('./plum.ts'),
   poft: () => import('./poft.ts'),
   'rlhf-workflow': () => import('./rlhf-workflow.ts'),
   rdpo: () => import('./rdpo.ts'),

@@ -49,6 +49,10 @@ export const onlineKeys = {
     .positive()
     .default(0.5)
     .describe('of rejection sampling: the smaller, the more the score counts (RSO, its β)'),
+  perPrompt: count
+    .nullable()
+    .default(null)
+    .describe('pairs, or good answers, of a prompt that are learnt at most (plum, plum-kto, rft); null: all'),
   threshold: z
     .number()
     .nullable()

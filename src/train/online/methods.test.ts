@@ -6,7 +6,7 @@ import { choosePair, onlineMethods } from './methods.ts'
 import type { Judged, LearnKeys } from './types.ts'
 
 const chance = (place: number) => random(1, 'test').unit(place)
-const keys: LearnKeys = { pairing: 'best-worst', threshold: 0.5, accept: null, acceptTemperature: 0.5 }
+const keys: LearnKeys = { pairing: 'best-worst', threshold: 0.5, accept: null, acceptTemperature: 0.5, perPrompt: null }
 
 const judged = (scores: readonly number[]): Judged => ({
   prompt: '',
@@ -44,6 +44,56 @@ describe('a pair', () => {
   )
 })
 
+describe('plum', () => {
+  const lessons = (id: string, answers: readonly [text: string, score: number][], perPrompt: number | null = null) => {
+    const given = judged(answers.map(([, score]) => score))
+    const told = given.answers.map((answer, i) => ({ ...answer, text: answers[i][0] }))
+    return onlineMethods[id].learn({ ...given, answers: told }, { ...keys, perPrompt }, chance)
+  }
+  const answer = fc.tuple(fc.constantFrom('a', 'b', 'c ', 'c', 'd', 'e'), fc.constantFrom(0, 1))
+
+  test('each pair is a good answer before a bad one; a prompt whose answers are all the same teaches nothing', () => {
+    fc.assert(
+      fc.property(
+        fc.array(answer, { minLength: 1, maxLength: 10 }),
+        fc.option(fc.integer({ min: 1, max: 4 })),
+        (all, most) => {
+          // A text has one score: the first that was drawn with it.
+          const scores = new Map(all.map(([text, score]) => [text.trim(), score]))
+          const one = all.map(([text]): [string, number] => [text, scores.get(text.trim()) ?? 0])
+          const pairs = lessons('plum', one, most).map(({ sequences }) => sequences.map(Number))
+          for (const [good, bad] of pairs) expect([one[good][1], one[bad][1]]).toEqual([1, 0])
+          const count = (score: number) => [...scores.values()].filter((other) => other === score).length
+          const contrast = count(0) > 0 && count(1) > 0
+          expect(pairs).toHaveLength(contrast ? Math.min(most ?? 99, Math.max(count(0), count(1))) : 0)
+          expect(new Set(pairs.map(String)).size).toBe(pairs.length)
+          const rated = lessons('plum-kto', one, most)
+          expect(rated.map(({ values }) => values?.['label'])).toEqual(pairs.flatMap(() => [[1], [0]]))
+          expect(rated.flatMap(({ sequences }) => sequences)).toEqual(pairs.flat())
+        },
+      ),
+    )
+  })
+
+  test('answers that differ by spaces alone are one', () => {
+    expect(
+      lessons('plum', [
+        ['c', 1],
+        ['c ', 1],
+        [' c', 1],
+        ['d', 0],
+      ]),
+    ).toHaveLength(1)
+    expect(
+      lessons('rft', [
+        ['c', 1],
+        ['c ', 1],
+        ['d', 0],
+      ]).map(({ sequences }) => sequences),
+    ).toEqual([[0]])
+  })
+})
+
 describe('what is learnt', () => {
   const learnt = (id: string, scores: readonly number[]) =>
     onlineMethods[id].learn(judged(scores), keys, chance).map(({ sequences }) => sequences)
@@ -53,6 +103,7 @@ describe('what is learnt', () => {
     expect(learnt('raft', [0.2, 0.4])).toEqual([])
     expect(learnt('star', [0.2, 0.7, 0.6])).toEqual([[1], [2]])
     expect(learnt('star', [0.2, 0.1, 0.4])).toEqual([])
+    expect(learnt('rft', [0.2, 0.7, 0.6]).flat().toSorted()).toEqual([1, 2])
     expect(learnt('spin', [0, 0])).toEqual([
       ['demonstration', 0],
       ['demonstration', 1],

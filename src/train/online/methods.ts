@@ -69,6 +69,32 @@ const rated = ({ scores }: Judged, { threshold }: LearnKeys): Lesson[] =>
     values: { label: [Number(isGood(scores[place], threshold))] },
   }))
 
+/** The first of answers that differ by more than spaces, good and bad apart, each in random order. */
+function distinct({ answers, scores }: Judged, { threshold }: LearnKeys, chance: Chance) {
+  const seen = new Set<string>()
+  const places = [...scores.keys()].filter((place) => {
+    const text = answers[place].text.replace(/\s+/g, ' ').trim()
+    return !seen.has(text) && seen.add(text)
+  })
+  const key = new Map(places.map((place) => [place, chance(firstShuffle + place)]))
+  const shuffled = places.sort((a, b) => (key.get(a) ?? 0) - (key.get(b) ?? 0))
+  const { good = [], bad = [] } = Object.groupBy(shuffled, (place) =>
+    isGood(scores[place], threshold) ? 'good' : 'bad',
+  )
+  return { good, bad }
+}
+
+/**
+ * Good and bad answers in pairs, the fewer of the two kinds taken again and again until the others are through: none of a
+ * prompt whose answers are all good or all bad.
+ */
+function contrasted(judged: Judged, keys: LearnKeys, chance: Chance): [good: number, bad: number][] {
+  const { good, bad } = distinct(judged, keys, chance)
+  const most = Math.min(good.length, bad.length) === 0 ? 0 : Math.max(good.length, bad.length)
+  const count = Math.min(most, keys.perPrompt ?? Number.POSITIVE_INFINITY)
+  return Array.from({ length: count }, (_, i) => [good[i % good.length], bad[i % bad.length]])
+}
+
 /** What objectives of a form learn of the answers to a prompt. */
 const byForm = {
   pairs: { learn: pair, what: 'Pairs' },
@@ -141,6 +167,39 @@ const special: readonly OnlineMethod[] = [
     restarts: true,
     learn: ({ scores }, { threshold }) =>
       [...scores.keys()].filter((place) => isGood(scores[place], threshold)).map((place) => ({ sequences: [place] })),
+  },
+  {
+    id: 'rft',
+    objective: 'sft',
+    summary: 'Rejection-sampling fine-tuning: imitates its different answers that reach the threshold.',
+    source: 'RFT, arXiv:2308.01825, §3.3; here in rounds',
+    reads: 'prompts',
+    judged: true,
+    learn: (judged, keys, chance) =>
+      distinct(judged, keys, chance)
+        .good.slice(0, keys.perPrompt ?? undefined)
+        .map((place) => ({ sequences: [place] })),
+  },
+  {
+    id: 'plum',
+    objective: 'dpo',
+    summary: 'Pairs of an answer that reaches the threshold with one that does not: tests as preferences.',
+    source: 'PLUM, arXiv:2406.06887',
+    reads: 'prompts',
+    judged: true,
+    learn: (judged, keys, chance) => contrasted(judged, keys, chance).map((sequences) => ({ sequences })),
+  },
+  {
+    id: 'plum-kto',
+    objective: 'kto',
+    summary: 'As plum, each answer by itself: as many of a prompt that reach the threshold as do not, rated.',
+    source: 'PLUM, arXiv:2406.06887',
+    reads: 'prompts',
+    judged: true,
+    learn: (judged, keys, chance) =>
+      contrasted(judged, keys, chance)
+        .flat()
+        .map((place, i) => ({ sequences: [place], values: { label: [1 - (i % 2)] } })),
   },
   {
     id: 'spin',

@@ -61,6 +61,8 @@ export interface LearnKeys {
   /** Answers that rejection sampling keeps for pairs, and its temperature; null: all. */
   accept: number | null
   acceptTemperature: number
+  /** Pairs, or good answers, of a prompt that are learnt at most; null: all. */
+  perPrompt: number | null
   /** Score from which an answer is good; null: all are. */
   threshold: number | null
 }
