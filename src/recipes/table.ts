@@ -25,6 +25,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   'self-rationalizing-judge': () => import('./self-rationalizing-judge.ts'),
   selm: () => import('./selm.ts'),
   sftmix: () => import('./sftmix.ts'),
+  'self-reinforcement': () => import('./self-reinforcement.ts'),
   sharpening: () => import('./sharpening.ts'),
   spin: () => import('./spin.ts'),
   tpo: () => import('./tpo.ts'),
