@@ -37,6 +37,7 @@ test.each([
 test('ln-dpo: the known values, and DPO at β/n where both answers have n tokens', async () => {
   const row = pair([-10, -30], [-12, -28], [10, 20])
   expect(await loss('ln-dpo', [row], { beta: 2 })).toBeCloseTo(0.437488, 6)
+  expect(await loss('ln-dpo', [pair([-12, -20], [-15, -18], [6, 5])], { beta: 5 })).toBeCloseTo(0.011048, 6)
   expect(await loss('dpo', [row], { beta: 0.1 })).toBeCloseTo(0.513015, 6)
   const even = pair([-10, -30], [-12, -28], [4, 4])
   expect(await loss('ln-dpo', [even], { beta: 2 })).toBeCloseTo(await loss('dpo', [even], { beta: 0.5 }), 14)
