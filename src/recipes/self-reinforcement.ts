@@ -135,9 +135,9 @@ async function promptsOf(source: DataSource): Promise<string[]> {
 }
 
 const pairRates = [
-  { rate: 1e-4, beta: 0.1 },
-  { rate: 3e-4, beta: 0.1 },
-  { rate: 3e-4, beta: 1 },
+  { rate: 3e-5, beta: 1 },
+  { rate: 1e-4, beta: 0.3 },
+  { rate: 1e-4, beta: 1 },
 ]
 const rates = [1e-4, 3e-4, 1e-3].map((rate) => ({ rate }))
 
@@ -177,7 +177,7 @@ export default recipe({
     objectives: ['sft', 'dpo'],
     sizes: {
       full: {
-        ...{ width: 96, layers: 4, lessons: 26_000, texts: 8000, shown: 100, shownUpdates: 25, prompts: 2000 },
+        ...{ width: 96, layers: 4, lessons: 14_000, texts: 8000, shown: 100, shownUpdates: 10, prompts: 2000 },
         ...{ updates: 50, items: 800 },
       },
       smoke: {
