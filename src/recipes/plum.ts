@@ -120,6 +120,7 @@ export default recipe({
   id: 'plum',
   reads: { prompts: 'prompts' },
   settings: keys,
+  example: { columns: { prompts: { tests: ['assert say() == 1'], solution: 'def say(): return 1' } } },
   async run({ online, model, data, settings }) {
     const prompts = await testedPrompts(data.prompts, settings.minTests)
     const grader = functionGrader('tests', async (_, answer, row) =>
