@@ -160,8 +160,8 @@ export default recipe({
     const later = await train('sft', { model, ...how })
     const [last] = (await reinforce({ train }, { later, earlier: model }, prompts, own)).slice(-1)
     if (last !== later) return last
-    throw new HoneError('E_EMPTY', 'no round found a pair: the tuned model answers as the untuned one does', {
-      help: 'Raise sftRate or sftEpochs, or give more prompts.',
+    throw new HoneError('E_EMPTY', 'no round found a pair: the two models say the same, or no answer came to its end', {
+      help: 'Raise maxTokens, or sftRate and sftEpochs so that the tuned model differs, or give more prompts.',
     })
   },
 
