@@ -38,9 +38,9 @@ export interface TableOptions {
 }
 
 /**
- * A policy that is a table of logits, trained on pairs or other rows by one of the library's own objectives: an answer is one token
- * with the log-prob log softmax(logits of its prompt). All of them are one batch; Adam (Kingma and Ba 2015) with its usual
- * constants and no schedule.
+ * A policy that is a table of logits, trained on pairs or other rows by one of the library's own objectives: an answer is
+ * one token with the log-prob log softmax(logits of its prompt). All of them are one batch; Adam (Kingma and Ba 2015) with
+ * its usual constants and no schedule.
  * @returns [prompts, answers] the logits
  */
 export async function trainTable(objective: ObjectiveId, options: TableOptions): Promise<Float64Array> {

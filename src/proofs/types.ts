@@ -41,8 +41,11 @@ export interface Work<Reads extends string = string, Settings = Record<string, u
   tools?: Tools
 }
 
+/** What the example of a recipe's help needs besides the form of its data. */
 export interface RecipeExample {
+  /** Further columns of a data set's rows, by its name. */
   columns?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** Further settings, as they are typed. */
   keys?: string
 }
 
@@ -57,7 +60,6 @@ export interface Recipe {
   turns?: boolean
   /** Keys that a user may set, with defaults. */
   settings: z.ZodObject
-  /** What the example of its help needs besides: columns of a data set's rows, and keys. */
   example?: RecipeExample
   /** The stages in order; gives back the folder of the result. */
   run(work: Work): Promise<string>

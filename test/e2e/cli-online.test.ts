@@ -35,6 +35,23 @@ test("a reward of one's own: rounds are told, and every answer stands in the rep
   expect(JSON.parse(readFileSync(at.path('own/run/config.json'), 'utf8')).config.grader).toBe('./letters.ts')
 })
 
+test('in a tournament answers have no score: who wins is chosen; methods that learn from scores have none', async () => {
+  const told = await run(line('duels', '--reward', './letters.ts', '--tournament'))
+  expect(told.code).toBe(0)
+  const events = readFileSync(at.path('duels/run/events.jsonl'), 'utf8').trim().split('\n')
+  const samples = events.map((text) => JSON.parse(text)).filter(({ type }) => type === 'sample')
+  const worth = (text: string) => text.split('e').length + text.length / 100
+  const sides = (role: string) => samples.filter((sample) => sample.role === role)
+  expect(sides('chosen').length).toBeGreaterThan(0)
+  for (const { prompt, round, text, score } of sides('chosen')) {
+    const loser = sides('rejected').find((other) => other.prompt === prompt && other.round === round)
+    expect(worth(text)).toBeGreaterThanOrEqual(worth(loser.text))
+    expect(score ?? null).toBeNull()
+  }
+  const raft = await run(['online', 'raft', ...line('scored', '--reward', './letters.ts', '--tournament').slice(2)])
+  expect(raft.stderr).toContain("unknown option '--tournament'")
+})
+
 test('an endpoint judges by a file of keys; best of n asks a reward', async () => {
   // Says the first letter counts: a score that depends on the answer alone.
   await using server = await chatServer(() => serve.text(JSON.stringify({ why: 'so', score: 3 })))
