@@ -14,6 +14,7 @@ const table: Readonly<Record<string, () => Promise<{ default: Recipe }>>> = {
   'ln-dpo': () => import('./ln-dpo.ts'),
   longpo: () => import('./longpo.ts'),
   'multi-turn-dpo': () => import('./multi-turn-dpo.ts'),
+  openbezoar: () => import('./openbezoar.ts'),
   'openchat-crlft': () => import('./openchat-crlft.ts'),
   plum: () => import('./plum.ts'),
   poft: () => import('./poft.ts'),
