@@ -23,7 +23,9 @@ export async function runVerbs(): Promise<VerbEntry[]> {
 
 type Target = z.output<z.ZodObject<typeof trainingKeys>>
 
+/** Rows of more than one prompt, for recipes that share these out among stages. */
 const promptRows = [{ prompt: 'Say hi.' }, { prompt: 'Say bye.' }]
+const pairRows = [...exampleRows('pairs', []), { prompt: 'Say bye.', chosen: 'Bye!', rejected: 'No.' }]
 
 function runVerb(recipe: Recipe, line: string): Verb {
   const { id, reads, settings, judged, turns, example } = recipe
@@ -62,7 +64,10 @@ function runVerb(recipe: Recipe, line: string): Verb {
   })
 }
 
-const rowsOf = (form: RecipeForm) => (form === 'prompts' ? promptRows : exampleRows(form, []))
+function rowsOf(form: RecipeForm) {
+  if (form === 'prompts') return promptRows
+  return form === 'pairs' ? pairRows : exampleRows(form, [])
+}
 
 async function run(
   recipe: Recipe,
