@@ -1,16 +1,9 @@
 import { z } from 'zod'
 import { formatNumber, formatShare, HoneError, parentPath, platform } from '../base/index.ts'
 import type { Spent } from '../chat/index.ts'
-import type { RawRow } from '../data/index.ts'
-import {
-  evaluateJudge,
-  type JudgeAgreement,
-  type JudgedPairs,
-  type LabelledPair,
-  labelledPairs,
-} from '../evaluate/index.ts'
-import { readRows } from '../formats/index.ts'
+import { evaluateJudge, type JudgeAgreement, type JudgedPairs, type LabelledPair } from '../evaluate/index.ts'
 import { judgeKeys, openJudge } from './judge-open.ts'
+import { readLabelled } from './labelled.ts'
 import type { Terminal } from './terminal.ts'
 import { verb } from './verb.ts'
 
@@ -61,7 +54,7 @@ The better answer stands second in one half of the pairs, drawn by the seed. A s
     if (out !== undefined && !overwrite && (await platform().stat(out))) {
       throw new HoneError('E_EXISTS', `${out} exists`, { help: 'Choose another file, or replace it with --overwrite.' })
     }
-    const labelled = labelledPairs(await readPairs(keys.pairs, limit, terminal.signal), { seed })
+    const labelled = await readLabelled(keys.pairs, { limit, seed, signal: terminal.signal })
     await using opened = await openJudge(keys, terminal)
     const { judge, spent } = opened
     const result = await evaluateJudge(judge, labelled, {
@@ -90,17 +83,6 @@ The better answer stands second in one half of the pairs, drawn by the seed. A s
     return { document, exitCode: status === 'done' ? 0 : 2 }
   },
 })
-
-async function readPairs(files: readonly string[], limit = Number.POSITIVE_INFINITY, signal: AbortSignal) {
-  const rows: RawRow[] = []
-  for (const file of files) {
-    for await (const row of readRows(file, { signal })) {
-      if (rows.length >= limit) return rows
-      rows.push(row)
-    }
-  }
-  return rows
-}
 
 function verdictRows(labelled: readonly LabelledPair[], { verdicts }: JudgedPairs) {
   return verdicts.map((one, i) => {

@@ -23,6 +23,7 @@ const verbs: readonly VerbEntry[] = [
   entry('judge', 'how far a judge agrees with labelled pairs', () => import('./judge.ts')),
   entry('data inspect', 'show rows as the model reads them: tokens, loss, lengths', () => import('./data-inspect.ts')),
   entry('data convert', 'turn answers of one form into another: pairs, rankings, …', () => import('./data-convert.ts')),
+  entry('data judgments', 'labelled pairs as questions that teach a judge', () => import('./data-judgments.ts')),
   entry('export', 'write a model for other tools: hf, gguf or peft', () => import('./export.ts')),
   entry('merge-adapter', 'fold an adapter into its base model', () => import('./merge-adapter.ts')),
   entry('runs', 'list runs', () => import('./runs.ts')),

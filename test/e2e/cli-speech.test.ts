@@ -37,6 +37,7 @@ describe.concurrent('how it speaks', () => {
     'eval',
     'data inspect',
     'data convert',
+    'data judgments',
     'export',
     'merge-adapter',
     'runs',

@@ -1,5 +1,6 @@
 export { type EndpointJudgeOptions, endpointJudge } from './endpoint.ts'
 export { type JudgeAbilities, type JudgeOptions, makeJudge } from './judge.ts'
+export { type JudgeLessonOptions, judgeLessons } from './lessons.ts'
 export { type LocalJudgeOptions, localModelJudge } from './local.ts'
 export {
   type BatchedRewardFunction,

@@ -2,7 +2,7 @@ import { HoneError, throwIfAborted } from '../../base/index.ts'
 import { packTree, type RowInput, rowTokens } from '../../batch/index.ts'
 import type { OpenModel } from '../../engine/index.ts'
 import { type JudgeOptions, makeJudge } from './judge.ts'
-import { questioner, type RubricOptions, tokenReplies } from './rubrics.ts'
+import { plainReply, questioner, type RubricOptions, tokenReplies } from './rubrics.ts'
 import type { Judge, JudgeCallOptions, JudgeKind, Preference, Score, Settled } from './types.ts'
 
 type Open = Pick<OpenModel, 'engine' | 'tokenizer' | 'template'>
@@ -115,9 +115,10 @@ async function replyChances(
 /** A root with the question and a leaf for each reply. */
 function encodeQuestion({ engine, tokenizer, template }: Open, id: number, text: string, replies: readonly string[]) {
   const messages = [{ role: 'user', content: text }]
-  const shown = template ? template.render(messages, { addGenerationPrompt: true }) : `${text}\n\nReply:`
+  const shown = template ? template.render(messages, { addGenerationPrompt: true }) : plainReply(text, '')[0]
   const start = !template && tokenizer.addBos && tokenizer.bos !== null ? [tokenizer.bos] : []
-  const leaves = replies.map((reply) => tokenizer.encodeParts([shown, template ? reply : ` ${reply}`])[1])
+  const shownReply = (reply: string) => (template ? reply : plainReply(text, reply)[1])
+  const leaves = replies.map((reply) => tokenizer.encodeParts([shown, shownReply(reply)])[1])
   const root = [...start, ...tokenizer.encodeParts([shown])[0]]
   const longest = root.length + Math.max(...leaves.map(({ length }) => length))
   const { contextLength } = engine.config

@@ -79,6 +79,9 @@ export const tokenReplies = {
   pairwise: 'Reply with A or B and nothing else.',
 } as const
 
+/** A question and its reply for a model without a chat template. */
+export const plainReply = (question: string, reply: string): [string, string] => [`${question}\n\nReply:`, ` ${reply}`]
+
 /**
  * A template with its slots filled, in one pass: what an answer holds in braces is no slot.
  * @throws HoneError E_RUBRIC for a slot that is not known, or one that is needed and missing
