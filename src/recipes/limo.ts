@@ -1,15 +1,5 @@
 import { z } from 'zod'
-import {
-  type Chain,
-  drawChain,
-  drawFacts,
-  isRight,
-  type Manner,
-  questionOf,
-  type Sign,
-  signs,
-  solve,
-} from '../envs/chains.ts'
+import { drawChain, isRight, isStepwise, type Manner, questionOf, type Sign, signs, solve } from '../envs/chains.ts'
 import { draws, many } from '../envs/draw.ts'
 import {
   answers,
@@ -29,9 +19,11 @@ import { readDemonstrations } from './demonstrations.ts'
  * LIMO (Ye et al. 2025, arXiv:2502.03387): full supervised tuning on a few hundred hard questions, each with the best
  * written of its right solutions. What it draws out has to be in the base model already.
  *
- * The proof has two base models of arithmetic, one of which never saw a difference. From a pool of chains of one or two steps
- * with solutions of several manners, 100 are selected, or drawn, or easy, or all are taken; all tune for as many updates
- * and are asked chains of three. Difficulty is known by construction: the number of steps.
+ * The proof has two base models of arithmetic, one of which never saw a difference. Both have read chains of one to four
+ * steps, worked where a mark asks for it; a bare question they mostly answer at once. From a pool of bare questions of one
+ * to three steps with solutions of several manners, 100 are selected, or drawn, or easy, or all are taken; all tune for as
+ * many updates and are asked bare chains of four, greedily. What a tuning can give is the habit of working, not the ability.
+ * Difficulty is known by construction: the number of steps.
  */
 const keys = z.strictObject({
   n: z.int().positive().default(800).describe('solutions that are kept'),
@@ -120,16 +112,16 @@ export default recipe({
     pilots: 1,
     goal: 'accuracy',
     shrunk:
-      'a model of 0.3 M parameters, a pool of 2000, 100 selected, equal updates only; difficulty by construction; chains of two steps to learn from and of three to answer. The premise was added after a first record, which came out as refuted though no arm had learnt longer chains.',
+      'a model of 0.3 M parameters, a pool of 2000, 100 selected, equal updates only; difficulty by construction; chains of up to three steps to learn from and of four to answer, greedily. The base has read worked chains of four steps too, behind a mark, and of bare questions one in ten is worked. A second design, on new draws. In the first, whose base had read worked chains of up to three steps behind a mark alone, no arm learnt to answer three (all 10 % right: not shown, for want of the premise). Its learning rate was three times as high, and a base trained like it works half of the single steps rightly and one in six chains. Where a base is sure of its steps and has worked nothing without the mark, tuning does not bring the working out either (all 23 % right on the pilot seed). The premise was added after a record before that, which came out as refuted though no arm had learnt longer chains.',
     objectives: ['sft'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 96_000, pool: 2000, kept: 100, updates: 150, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 160_000, pool: 2000, kept: 100, updates: 150, items: 300 },
       smoke: { width: 32, layers: 1, pretraining: 64, pool: 60, kept: 6, updates: 2, items: 6 },
     },
     bases: async ({ fresh, trained }, { pretraining, width, layers }) => {
       const model = await fresh({ width, layers, texts: ['0'], vocabSize: 257, context: 128, seed: 0 })
       const pretrain = (known: readonly Sign[]) =>
-        trained('sft', { model, data: lessons(pretraining, known), epochs: 1, batchSize: 32, learningRate: 3e-3 })
+        trained('sft', { model, data: lessons(pretraining, known), epochs: 1, batchSize: 64, learningRate: 1e-3 })
       return { knows: await pretrain(signs), lacks: await pretrain(['+', '*']) }
     },
     arms: {
@@ -171,27 +163,32 @@ interface Pooled extends Solution {
   steps: number
 }
 
-const longest = 2
+/** Of the pool's chains, in steps; those of the test have one more. */
+const longest = 3
 const isHard = ({ steps }: Pooled) => steps === longest
 
-/** Facts, and chains of any length that are worked where a mark asks for it: the parts, and how they are put together. */
+/**
+ * What a base has read, of all lengths that are asked: many facts, and chains that are worked where a mark asks for it. Of
+ * bare ones a tenth is worked, so that there is a habit of answering at once and something else to draw out.
+ */
 const lessons = (count: number, known: readonly Sign[]) =>
-  many(count, draws(0, 'limo/marked lessons'), (draw) => ({
-    text: draw.chance(0.4) ? drawFacts(draw, 5, known) : marked(drawChain(draw, 1 + draw.below(longest + 1), known)),
-  }))
-
-const marked = (chain: Chain) => `w ${questionOf(chain)}${solve(chain, 'steps')}`
+  many(count, draws(0, 'limo/lessons of two habits'), (draw) => {
+    const chain = drawChain(draw, draw.chance(0.3) ? 1 : 1 + draw.below(longest + 1), known)
+    const isMarked = draw.chance(0.35)
+    const manner = isMarked || draw.chance(0.1) ? draw.pick<Manner>(['steps', 'checked']) : 'direct'
+    return { prompt: `${isMarked ? 'w ' : ''}${questionOf(chain)}`, completion: solve(chain, manner) }
+  })
 
 type Choose = (pool: readonly Pooled[], size: Size) => readonly Pooled[]
 
 /** Runs the recipe's program on the hard part of the pool, or tunes in the same way on what `choose` takes of it. */
 function arm(base: 'knows' | 'lacks', choose: Choose | 'hard') {
   return {
-    trials: [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) => ({ learningRate })),
+    trials: [2.5e-5, 5e-5, 1e-4, 2e-4].map((learningRate) => ({ learningRate })),
     async run(bench: Bench<Size>, { learningRate }: Settings) {
       const { seed, size, bases } = bench
       const manners: readonly Manner[] = ['direct', 'steps', 'checked']
-      const pool = many(size.pool, draws(seed, 'limo/pool'), (draw): Pooled => {
+      const pool = many(size.pool, draws(seed, 'limo/pool of three'), (draw): Pooled => {
         const chain = drawChain(draw, 1 + draw.below(longest))
         return { prompt: questionOf(chain), completion: solve(chain, draw.pick(manners)), steps: chain.steps.length }
       })
@@ -206,11 +203,14 @@ function arm(base: 'knows' | 'lacks', choose: Choose | 'hard') {
               settings: { ...keys.parse({}), n: size.kept, ...shared },
             })
           : await bench.train('sft', { model: start.model, data: rows(choose(pool, size)), ...tuning, ...shared })
-      const chains = many(size.items, draws(seed, 'limo/test'), (draw) => drawChain(draw, longest + 1))
+      const chains = many(size.items, draws(seed, 'limo/chains of four'), (draw) => drawChain(draw, longest + 1))
       const drawn = await answers(model, chains.map(questionOf), { temperature: 0, maxTokens: 64 })
       const right = share(drawn.map(({ text }, i) => isRight(chains[i], text)))
-      // A floor below what guessing a digit gives, which keeps the ratio of two figures finite.
-      return { accuracy: Math.max(right, 0.01) }
+      return {
+        // A floor below what guessing a digit gives, which keeps the ratio of two figures finite.
+        accuracy: Math.max(right, 0.01),
+        worked: share(drawn.map(({ text }, i) => isStepwise(chains[i], text))),
+      }
     },
   }
 }
