@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { recipeSuite } from '../../test/recipe-suite.ts'
 import { openVerbs, type StageOptions, stageFolder } from '../proofs/index.ts'
 import type { Grader } from '../rewards/index.ts'
-import recipe, { best, bestAndWorst, pairs, type Scored, split } from './fusechat-3.ts'
+import recipe, { best, bestAndWorst, demonstrations, pairs, type Scored, split } from './fusechat-3.ts'
 
 recipeSuite('fusechat-3')
 
@@ -54,6 +54,19 @@ test('both sides of every pair are of one source, which is drawn among those tha
   expect(new Set(found.map(({ chosen }) => chosen.source))).toEqual(new Set(['a', 'c']))
   // Across sources there is one, within each of them there is none.
   expect(pairs([{ prompt: 'x', answers: [...scored('a', 1), ...scored('b', 0)] }], settings)).toEqual([])
+})
+
+test('of answers that are equally good a drawn one is taken, for imitation and in pairs', () => {
+  const answers = [...scored('a', 1, 1, 0, 0), ...scored('b', 1), ...scored('c', 0, 1)]
+  const sampled = Array.from({ length: 60 }, (_, i) => ({ prompt: `${i}`, answers }))
+  const imitated = demonstrations(sampled, settings)
+  expect(imitated).toHaveLength(60)
+  expect(new Set(imitated.map(({ completion }) => completion))).toEqual(new Set(['a0', 'a1', 'b0', 'c1']))
+  expect(demonstrations(sampled, settings)).toEqual(imitated)
+  const ofA = pairs(sampled, settings).filter(({ chosen }) => chosen.source === 'a')
+  expect(new Set(ofA.map(({ chosen }) => chosen.text))).toEqual(new Set(['a0', 'a1']))
+  expect(new Set(ofA.map(({ rejected }) => rejected.text))).toEqual(new Set(['a2', 'a3']))
+  expect(demonstrations([{ prompt: 'x', answers: scored('a', 0) }], settings)).toEqual([])
 })
 
 test('no prompt is both for SFT and for DPO, even if it comes twice', () => {
