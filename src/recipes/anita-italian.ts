@@ -78,11 +78,11 @@ export default recipe({
     claim:
       'Adapted to Italian from 300 samples the model reports errands in it at least 30 points more often than before, loses at most 3 points of English, stays polite in at least 0.9 of its English reports, and a base in 4 bits costs at most 2 points.',
     baseline: 'english alone',
-    seeds: 2,
-    pilots: 2,
+    seeds: 3,
+    pilots: 1,
     goal: 'all',
     shrunk:
-      'the base has read both languages. A third design, on new draws, with a model of 1 M parameters as in the large form of the proof and the rate of the adaptation tuned beside its length: the first two, of 0.3 M, forgot a third and 16 % of their English in one of two seeds, the second after adaptations of 8 passes, too short for 4 bits (not shown).',
+      'the base has read both languages. A fourth design, on new draws, with adaptations of 80 passes. The first two, of 0.3 M parameters, forgot a third and 16 % of their English in one of two seeds, the second after adaptations of 8 passes, too short for 4 bits (not shown). The third, of 1 M as in the large form of the proof, chose its rate with 24 or 40 passes: in 4 bits one of two seeds was at 0.75 of the Italian then, in full precision both at 1 (not shown).',
     objectives: ['sft', 'dpo'],
     sizes: {
       full: { width: 160, layers: 3, texts: 24_000, instructions: 1000, pairs: 800, adaptation: 300, items: 300 },
@@ -141,15 +141,20 @@ function manner(draw: Draw): string {
 
 function arm(changed: Partial<Keys>) {
   return {
-    trials: [3e-4, 5e-4].flatMap((adaptRate) => [24, 40].map((adaptEpochs) => ({ adaptRate, adaptEpochs }))),
+    // After 40 passes some seeds are not through yet: of equal trials the first is taken, a slow one.
+    trials: [
+      { adaptRate: 2e-4, adaptEpochs: 80 },
+      { adaptRate: 3e-4, adaptEpochs: 80 },
+      { adaptRate: 5e-4, adaptEpochs: 40 },
+    ],
     async run(bench: Bench<Size>, { adaptRate, adaptEpochs }: Settings) {
       const { seed, size, bases } = bench
       const instructions = (language: Language, count: number) =>
-        many(count, draws(seed, `anita/${language}, third`), (draw) => {
+        many(count, draws(seed, `anita/${language}, fourth`), (draw) => {
           const errand = drawErrand(draw)
           return { prompt: errandOf(errand, language), completion: reportOf(errand, language) + manner(draw) }
         })
-      const pairs = many(size.pairs, draws(seed, 'anita/pairs, third'), (draw) => {
+      const pairs = many(size.pairs, draws(seed, 'anita/pairs, fourth'), (draw) => {
         const errand = drawErrand(draw)
         const report = reportOf(errand, 'english')
         return {
@@ -172,7 +177,7 @@ function arm(changed: Partial<Keys>) {
           ...changed,
         },
       })
-      const errands = many(size.items, draws(seed, 'anita/test, third'), drawErrand)
+      const errands = many(size.items, draws(seed, 'anita/test, fourth'), drawErrand)
       const told = async (language: Language) => {
         const asked = errands.map((errand) => errandOf(errand, language))
         const replies = await answers(model, asked, { temperature: 0, maxTokens: 24 })
