@@ -31,13 +31,14 @@ import {
  * Balancing the budget (Raghavendra et al. 2025, arXiv:2502.11284): a fixed number of annotations is divided between
  * demonstrations and preferences, tuned on in this order.
  *
- * The proof asks a base model that answers two transforms of a word at once, and mostly wrongly, to write the steps. It has
- * read worked questions behind a mark, half of them with a slip, so that it needs to be shown the form and to leave its slips.
- * Pairs prefer the worked solution to one with such a slip, or to a bare and mostly wrong answer. Both kinds of annotation
- * are equally fallible: one demonstration in five has a slip, one pair in five is labelled the wrong way round. Demonstrations
- * hand on slips at the rate at which they have them, and pairs outvote them, which is what a mixture can gain here; how it
- * does among faultless annotations the proof does not say. With few annotations demonstrations alone should be best, with
- * many some of both; and preferences alone should fail for want of a start that a tenth of the budget gives.
+ * The proof asks a base model that answers two transforms of a word at once, and mostly wrongly, to write the steps. It
+ * has read worked questions behind a mark, half of them with a slip, so that it needs to be shown the form and to leave
+ * its slips. Pairs prefer the worked solution to one with such a slip, or to a bare and mostly wrong answer. Both kinds
+ * of annotation are equally fallible: one demonstration in five has a slip, one pair in five is labelled the wrong way
+ * round. Demonstrations hand on slips at the rate at which they have them, and pairs outvote them, which is what a
+ * mixture can gain here; how it does among faultless annotations the proof does not say. With few annotations
+ * demonstrations alone should be best, with many some of both; and preferences alone should fail for want of a start
+ * that a tenth of the budget gives.
  */
 const budgets = [100, 500, 2000] as const
 const ratios = [0, 0.1, 0.5, 1] as const

@@ -166,15 +166,17 @@ const trials = {
 }
 
 /**
- * OpenBezoar (Dissanayake et al. 2024, arXiv:2404.12195): three sets of instructions that one open teacher wrote (new ones after examples,
- * LaMini; old ones made harder, Evol-Instruct; given ones with explained answers, Orca) are judged and tuned on one after the
- * other; then the chosen answers to one part of human preferences are imitated, and DPO learns from the other. Each stage is
- * an adapter over a base in 4 bits that is folded into the weights of before, which the next stage quantises anew.
+ * OpenBezoar (Dissanayake et al. 2024, arXiv:2404.12195): three sets of instructions that one open teacher wrote (new
+ * ones after examples, LaMini; old ones made harder, Evol-Instruct; given ones with explained answers, Orca) are judged
+ * and tuned on one after the other; then the chosen answers to one part of human preferences are imitated, and DPO
+ * learns from the other. Each stage is an adapter over a base in 4 bits that is folded into the weights of before, which
+ * the next stage quantises anew.
  *
- * The rows are read, not written here: a row of `evol` may name its `parent`, and is left out where the evolution failed.
+ * The rows are read, not written here: a row of `evol` may name its `parent`, and is left out where the evolution
+ * failed.
  *
- * In the proof each scheme is a family of tasks on words, three rows in ten of which a bad teacher got wrong, and the judge is a rule that errs
- * one time in twenty; the preferences are of open replies, which none of the schemes has.
+ * In the proof each scheme is a family of tasks on words, three rows in ten of which a bad teacher got wrong, and the
+ * judge is a rule that errs one time in twenty; the preferences are of open replies, which none of the schemes has.
  */
 export default recipe({
   id: 'openbezoar',
