@@ -124,6 +124,7 @@ for (const one of hot) {
     // Another process on the machine costs a kernel more than the loop, and goes away; a slow kernel stays slow.
     for (const seconds of pauses) {
       if (known === undefined || share > 0.75 * known) break
+      context.task.meta.paused = (context.task.meta.paused ?? 0) + seconds
       await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
       ;({ share, spread } = await interleave(backend, one))
     }
