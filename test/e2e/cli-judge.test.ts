@@ -95,3 +95,20 @@ test('a call without a judge, with two, or with one that is none', async () => {
   for (const [i, { code, stderr }] of ended.entries())
     expect([code, stderr]).toEqual([2, expect.stringMatching(refusals[i][1])])
 })
+
+test('pairs as lessons for a judge: half answered with B, even ones left out, no file replaced unasked', async () => {
+  const even = { prompt: 'q8', chosen: 'same', rejected: 'same', score_chosen: 1, score_rejected: 1 }
+  at.jsonl('with-even.jsonl', [...pairs, even])
+  const line = ['data', 'judgments', 'with-even.jsonl', '--out', 'lessons.jsonl']
+  expect(await document([...line, '--plain'])).toMatchObject({ rows: 8, pairs: 9, even: 1 })
+  const rows = readFileSync(at.path('lessons.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row) as { prompt: string; completion: string })
+  for (const { prompt, completion } of rows) {
+    expect(completion).toBe(/<answer_A>\ngood/.test(prompt) ? ' A' : ' B')
+    expect(prompt).toMatch(/\n\nReply:$/)
+  }
+  expect(rows.filter(({ completion }) => completion === ' B').length).toBeGreaterThanOrEqual(4)
+  expect(await run(line)).toMatchObject({ code: 2, stderr: expect.stringContaining('lessons.jsonl exists') })
+})

@@ -7,9 +7,9 @@ export interface JudgeLessonOptions extends RubricOptions {
 }
 
 /**
- * Demonstrations out of labelled pairs, for a model that is to become the judge: the question that `localModelJudge` asks of a pair, and A or
- * B. Learnt by supervised tuning this is the pair-preference model of RLHF Workflow (Dong et al. 2024, arXiv:2405.07863, §2.2).
- * Ties teach nothing and are left out. Which answer is A is as the pairs have it.
+ * Demonstrations out of labelled pairs, for a model that is to become the judge: the question that `localModelJudge` asks of a
+ * pair, and A or B. Learnt by supervised tuning this is the pair-preference model of RLHF Workflow (Dong et al. 2024,
+ * arXiv:2405.07863, §2.2). Ties teach nothing and are left out. Which answer is A is as the pairs have it.
  * @throws HoneError E_RUBRIC
  */
 export function judgeLessons(
