@@ -14,7 +14,6 @@ beforeAll(() => {
     'letters.ts',
     'export default (prompt: string, answer: string, row: { wanted: string }): number => answer.split(row.wanted).length + answer.length / 100',
   )
-  at.write('odd.ts', 'export default { respond: 1 }')
 })
 const brief = ['n=2', 'maxTokens=6', 'rounds=2', 'stepsPerRound=1', 'batchSize=4', 'learningRate=1e-3']
 const line = (out: string, ...rest: string[]) => {
@@ -63,16 +62,4 @@ test('an endpoint judges by a file of keys; best of n asks a reward', async () =
   const { completions } = await document([...sampled, '--max-tokens', '8'])
   expect(completions).toHaveLength(1)
   expect(completions[0].score).toBe(Math.max(...completions[0].scores))
-})
-
-test.each([
-  ['nobody who judges', [], 'neither --reward nor --judge'],
-  ['both', ['--reward', './letters.ts', '--judge', 'judge.yaml'], '--reward and --judge'],
-  ['a reward that is not there', ['--reward', './nothing.ts'], 'no file ./nothing.ts'],
-  ['tools that are none', ['--reward', './letters.ts', '--tools', './odd.ts'], './odd.ts is no tools'],
-])('refused: %s', async (_, flags, message) => {
-  const { code, stderr } = await run(line('refused', ...flags))
-  expect(code).not.toBe(0)
-  expect(stderr).toContain(message)
-  expect(stderr).toContain('help: ')
 })
