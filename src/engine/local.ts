@@ -28,6 +28,15 @@ export interface LocalEngineOptions {
   sampler?: Pick<GenerateOptions, 'cacheRows' | 'prefillTokens'>
 }
 
+/** The models of the engines that are on this machine, for calls that read two. */
+const models = new WeakMap<Engine, Model>()
+
+function modelOf(engine: Engine): Model {
+  const model = models.get(engine)
+  if (model) return model
+  throw new HoneError('E_MIXTURE', 'a model that is not on this machine cannot be mixed with one that is')
+}
+
 /** The engine on this machine. It owns the model, and frees it on `close`. */
 export function openLocalEngine(model: Model, options: LocalEngineOptions = {}): Engine {
   const { backend, config } = model
@@ -166,7 +175,7 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
     for (const parameter of learning) parameter.zeroGrad()
   }
 
-  return {
+  const engine: Engine = {
     config,
     hardware: { backend: backend.name, isa: backend.isa, threads: backend.threads },
     readouts,
@@ -194,13 +203,14 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
         throw error
       }
     },
-    async *sample(prompts, settings, { signal, adapter, baseShare, onText } = {}) {
+    async *sample(prompts, settings, { signal, adapter, mixture, onText } = {}) {
       requireReadout(readouts, { id: 'sample', reads: 'logprob' })
       sampling++
       try {
         const given = { ...samplingDefaults, ...settings }
         const weightsVersion = optimizer.steps
-        const how = { ...options.sampler, precision, signal, adapter, baseShare, weightsVersion, onText }
+        const mixed = mixture && { share: mixture.share, ...(mixture.other && { other: modelOf(mixture.other) }) }
+        const how = { ...options.sampler, precision, signal, adapter, mixture: mixed, weightsVersion, onText }
         yield* generate(model, options.tokenizer ?? null, prompts, given, how)
       } finally {
         sampling--
@@ -220,6 +230,8 @@ export function openLocalEngine(model: Model, options: LocalEngineOptions = {}):
       await backend.idle()
     },
   }
+  models.set(engine, model)
+  return engine
 }
 
 const isEmpty = (batch: TokenTree) => batch.targets.length === 0 && batch.ends.every((end) => end < 0)

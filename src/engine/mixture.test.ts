@@ -51,7 +51,7 @@ test('the next token of a mixture has the normalised product of powers, at every
   }
   const share = 0.3
   let apart = 0
-  for (const { promptTokens, tokens, logprobs } of await draw(engine, { baseShare: share })) {
+  for (const { promptTokens, tokens, logprobs } of await draw(engine, { mixture: { share } })) {
     const path = [...promptTokens, ...tokens]
     for (const [i, token] of tokens.entries()) {
       const at = promptTokens.length + i
@@ -68,8 +68,27 @@ test('the next token of a mixture has the normalised product of powers, at every
 test('a share of nothing is the model, the whole share its base', async () => {
   await using opened = await adapted()
   const { engine } = opened
-  const [none, whole] = [await draw(engine, { baseShare: 0 }), await draw(engine, { baseShare: 1 })]
+  const [none, whole] = [await draw(engine, { mixture: { share: 0 } }), await draw(engine, { mixture: { share: 1 } })]
   expect(none).toEqual(await draw(engine, {}))
   expect(whole).toEqual(await draw(engine, { adapter: false }))
   expect(whole.map(({ tokens }) => tokens)).not.toEqual(none.map(({ tokens }) => tokens))
+})
+
+test('a second model beside the first is mixed as the base below an adapter is', async () => {
+  await using opened = await adapted()
+  const other = await openModel('tiny', { beside: opened })
+  const [base, beside] = [
+    await draw(opened.engine, { mixture: { share: 0.3 } }),
+    await draw(opened.engine, { mixture: { share: 0.3, other: other.engine } }),
+  ]
+  expect(beside).toEqual(base)
+  await other.close()
+  expect(await draw(opened.engine, { mixture: { share: 0.3 } })).toEqual(base)
+})
+
+test('a model on a backend of its own is no part of a mixture', async () => {
+  await using opened = await adapted()
+  await using apart = await openModel('tiny', { threads: 1 })
+  const mixed = draw(opened.engine, { mixture: { share: 0.3, other: apart.engine } })
+  await expect(mixed).rejects.toMatchObject({ code: 'E_MIXTURE' })
 })

@@ -33,6 +33,8 @@ export interface OpenOptions extends Omit<LocalEngineOptions, 'tokenizer'> {
   seed?: number
   backend?: BackendOptions['kind']
   threads?: number
+  /** Shares the backend of this model, which has to stay open for as long: one pass can then read both. */
+  beside?: Pick<OpenModel, 'model'>
   onProgress?: Progress
   signal?: AbortSignal
 }
@@ -104,12 +106,13 @@ export async function openText(
   return { tokenizer, template: await openTemplate(given, [folder, base], tokenizer), folder, base }
 }
 
-/** Opens a model by name, with its tokenizer and chat template, on a backend of its own that `close` frees. */
+/** Opens a model by name, with its tokenizer and chat template, on a backend of its own, which `close` frees, or on that of another. */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
-  const { train = 'none', quantize, signal, onProgress } = options
+  const { train = 'none', quantize, beside, signal, onProgress } = options
   checkFrozen(train, quantize)
   const { folder, base, tokenizer, template } = await openText(name, options)
-  const backend = await openBackend({ kind: options.backend, threads: options.threads, onProgress })
+  const own = beside ? null : await openBackend({ kind: options.backend, threads: options.threads, onProgress })
+  const backend = own ?? (beside as Pick<OpenModel, 'model'>).model.backend
   try {
     const isScore = options.score || (folder !== base && (await adapterHasScore(folder)))
     const model = await loadModel(base, {
@@ -132,11 +135,11 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
     const engine = openLocalEngine(model, { ...options, tokenizer })
     const close = async () => {
       await engine.close()
-      backend.close()
+      own?.close()
     }
     return { engine, model, tokenizer, template, folder, base, close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    backend.close()
+    own?.close()
     throw error
   }
 }

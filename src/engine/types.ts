@@ -37,8 +37,11 @@ export interface ReadOptions extends ForwardOptions {
 }
 
 export interface SampleOptions extends ForwardOptions {
-  /** Draws from π^(1−share) · base^share, token by token, base being the model without its adapter (Nash-MD's mixture). */
-  baseShare?: number
+  /**
+   * Draws from π^(1−share) · other^share, token by token (Nash-MD's mixture). The other is the model without its adapter, or
+   * an engine of a model that was opened beside this one's.
+   */
+  mixture?: { share: number; other?: Engine }
   /** Called with each piece of text as it becomes certain; the pieces of a completion together are its text. */
   onText?(piece: TextPiece): void
 }

@@ -20,10 +20,11 @@ export interface GenerateOptions {
   /** False draws from the base model, without its adapter. */
   adapter?: boolean
   /**
-   * Draws from the geometric mixture of the model and its base, token by token: π^(1−share) · base^share, normalised. The
-   * log-probs of a completion are then those of the mixture.
+   * Draws from the geometric mixture of the model with another, token by token: π^(1−share) · other^share, normalised. The
+   * other lies on the model's backend; unless given it is the model without its adapter. The log-probs of a completion are
+   * then those of the mixture.
    */
-  baseShare?: number
+  mixture?: { share: number; other?: Model }
   /** Called with each piece of text as it becomes certain; the pieces of a completion together are its text. */
   onText?(piece: TextPiece): void
 }
@@ -52,7 +53,7 @@ interface Running {
  * company a prompt is in nor the size of the cache changes a completion.
  *
  * @throws HoneError E_TOO_LONG for a prompt that leaves no room in the context, E_TOKEN_ID, E_EMPTY for one without
- * tokens, E_CACHE where the cache cannot hold one completion
+ * tokens, E_CACHE where the cache cannot hold one completion, E_MIXTURE for models that cannot be mixed
  */
 export async function* generate(
   model: Model,
@@ -62,14 +63,15 @@ export async function* generate(
   options: GenerateOptions = {},
 ): AsyncGenerator<Completion> {
   const { config, backend } = model
-  const rowWidth = config.keyHeads * config.headWidth
-  const waiting = queue(prompts, sampling, config.contextLength, config.vocabSize)
+  const voices = voicesOf(model, options)
+  const context = Math.min(...voices.map((voice) => voice.model.config.contextLength))
+  const waiting = queue(prompts, sampling, context, config.vocabSize)
   if (waiting.length === 0) return
   const need = (job: Job) => job.tokens.length + job.room
   const most = waiting.reduce((a, job) => Math.max(a, need(job)), 0)
   const all = waiting.reduce((sum, job) => sum + need(job), 0)
-  const voices = voicesOf(options)
-  const affordable = Math.floor(2 ** 30 / (8 * rowWidth * config.layers * voices.length))
+  const bytesOfRow = voices.reduce((sum, voice) => sum + 8 * rowWidth(voice.model) * voice.model.config.layers, 0)
+  const affordable = Math.floor(2 ** 30 / bytesOfRow)
   const capacity = options.cacheRows ?? Math.min(all, Math.max(most, Math.min(affordable, most * 64)))
   if (capacity < most) {
     throw new HoneError('E_CACHE', `a completion needs ${most} cache rows and there are ${capacity}`, {
@@ -80,13 +82,13 @@ export async function* generate(
   const prefixes = createPrefixCache(rows)
   const ends = new Set(sampling.ignoreEos ? [] : config.eosIds)
   using cacheScope = new Scope(backend)
-  const cache = () =>
-    Array.from({ length: config.layers }, () => ({
-      keys: cacheScope.empty([capacity, rowWidth], 'cache'),
-      values: cacheScope.empty([capacity, rowWidth], 'cache'),
+  const cache = (of: Model) =>
+    Array.from({ length: of.config.layers }, () => ({
+      keys: cacheScope.empty([capacity, rowWidth(of)], 'cache'),
+      values: cacheScope.empty([capacity, rowWidth(of)], 'cache'),
     }))
-  const heard = voices.map((voice) => ({ ...voice, layers: cache() }))
-  const sampler = createSampler(model, heard, sampling, options)
+  const heard = voices.map((voice) => ({ ...voice, layers: cache(voice.model) }))
+  const sampler = createSampler(heard, sampling, options)
   let flying: Flying | null = null
 
   try {
@@ -218,13 +220,25 @@ export async function* generate(
   }
 }
 
+const rowWidth = ({ config }: Model) => config.keyHeads * config.headWidth
+
 /** Who is asked for the next token. A share of 0 or 1 is one of the two alone. */
-function voicesOf({ adapter, baseShare = 0 }: GenerateOptions): Omit<Voice, 'layers'>[] {
-  if (baseShare === 0) return [{ adapter, share: 1 }]
-  if (baseShare === 1) return [{ adapter: false, share: 1 }]
+function voicesOf(model: Model, { adapter, mixture }: GenerateOptions): Omit<Voice, 'layers'>[] {
+  if (!mixture || mixture.share === 0) return [{ model, adapter, share: 1 }]
+  const other = mixture.other ? { model: mixture.other } : { model, adapter: false }
+  if (other.model.backend !== model.backend) {
+    throw new HoneError('E_MIXTURE', 'two models are mixed that lie on different backends', {
+      help: 'Open the other one beside the first.',
+    })
+  }
+  if (other.model.config.vocabSize !== model.config.vocabSize) {
+    const [own, its] = [model.config.vocabSize, other.model.config.vocabSize]
+    throw new HoneError('E_MIXTURE', `a model with ${own} tokens cannot be mixed with one that has ${its}`)
+  }
+  if (mixture.share === 1) return [{ ...other, share: 1 }]
   return [
-    { adapter: true, share: 1 - baseShare },
-    { adapter: false, share: baseShare },
+    { model, adapter, share: 1 - mixture.share },
+    { ...other, share: mixture.share },
   ]
 }
 

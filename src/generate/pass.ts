@@ -29,13 +29,14 @@ export interface Draws {
 
 /** One reading of a model: with its adapter or without, its cache, and how much its logits count. */
 export interface Voice {
+  model: Model
   layers: KeyValueCache['layers']
   adapter?: boolean
   /** Logits are summed by these: shares of 1 in all draw from the geometric mixture of the voices. */
   share: number
 }
 
-/** Passes of a model over its cache, each of which draws one token a row. */
+/** Passes of models over their caches, each of which draws one token a row. */
 export interface Sampler {
   /** Queues a pass. Rows that take their token from the pass before come first. */
   step(rows: readonly PassRow[]): Promise<Draws>
@@ -50,7 +51,6 @@ const keptPasses = 8
  * the same buffers: what is new of them is a few numbers. It is the same kernels on the same values either way.
  */
 export function createSampler(
-  model: Model,
   voices: readonly Voice[],
   sampling: Sampling,
   options: { precision?: Precision },
@@ -70,7 +70,7 @@ export function createSampler(
       let pass = isKept ? kept.get(rows.length) : undefined
       if (pass?.holds(numbers)) pass.replay(numbers, last)
       else {
-        const next = createPass(model, voices, sampling, options, numbers, last)
+        const next = createPass(voices, sampling, options, numbers, last)
         if (isKept) {
           drop(rows.length)
           if (kept.size === keptPasses) drop(kept.keys().next().value as number)
@@ -143,14 +143,13 @@ interface Pass {
 
 /** Runs a pass for the first time, and keeps what it takes to run it again. */
 function createPass(
-  model: Model,
   voices: readonly Voice[],
   sampling: Sampling,
   options: { precision?: Precision },
   first: PassNumbers,
   before: Pass | null,
 ): Pass {
-  const { backend, config } = model
+  const { backend, config } = voices[0].model
   const { temperature, topK, topP, minP, seed } = sampling
   const scope = new Scope(backend)
   const count = first.last.length
@@ -182,7 +181,7 @@ function createPass(
   const logprobs = scope.empty([count], 'sample')
   const sampled = scope.empty([count], 'sample')
   takeDrawn(first, before)
-  const logitsOf = ({ layers, adapter }: Voice) => {
+  const logitsOf = ({ model, layers, adapter }: Voice) => {
     const hidden = model.hidden(scope, {
       tokens: inputs.tokens,
       positions: inputs.positions,

@@ -131,16 +131,16 @@ async function openTeacher(opened: OpenModel, config: Configured, hooks: TrainHo
 }
 
 /**
- * Opens another model beside the one that learns.
+ * Opens another model beside the one that learns, on its backend.
  * @throws HoneError E_TOKENIZER_MISMATCH
  */
 export async function openBeside(
   opened: OpenModel,
   name: string,
-  { precision, threads }: Pick<TrainConfig, 'precision' | 'threads'>,
+  { precision }: Pick<TrainConfig, 'precision'>,
   hooks: Pick<TrainHooks, 'signal' | 'onProgress'>,
 ): Promise<OpenModel> {
-  const other = await openModel(name, { precision, threads: threads ?? undefined, ...hooks })
+  const other = await openModel(name, { precision, beside: opened, ...hooks })
   if (other.tokenizer.fingerprint === opened.tokenizer.fingerprint) return other
   await other.close()
   throw new HoneError('E_TOKENIZER_MISMATCH', `${name} has another tokenizer than ${opened.folder}`, {

@@ -44,7 +44,24 @@ test('nash-md plays against the mixture, which a fresh adapter leaves the model 
   // Other draws than the model's own, of the same prompts.
   const texts = (role: string) => samples.filter((one) => one.round === 1 && one.role === role).map(({ text }) => text)
   expect(texts('opponent')).not.toEqual(texts('answer'))
-  await expect(run('nash-md')).rejects.toMatchObject({ code: 'E_CONFIG' })
+})
+
+test('nash-md without an adapter mixes with a second model, and learns as from the same mixture', async () => {
+  const keys = { stepsPerRound: 1, learningRate: 0.02 }
+  const [half, none, whole] = [
+    await run('nash-md', keys),
+    await run('nash-md', { ...keys, mixtureShare: 0 }),
+    await run('nash-md', { ...keys, mixtureShare: 1 }),
+  ]
+  const opponents = ({ samples }: typeof half, round: number) =>
+    samples.filter((one) => one.role === 'opponent' && one.round === round).map(({ text }) => text)
+  // At the start the reference is the model, in whatever share; after an update it is not.
+  expect(opponents(half, 1)).toEqual(opponents(none, 1))
+  expect(opponents(whole, 1)).toEqual(opponents(none, 1))
+  expect(opponents(whole, 2)).not.toEqual(opponents(none, 2))
+  expect(opponents(half, 2)).not.toEqual(opponents(none, 2))
+  expect(half.steps[0].metrics).toMatchObject({ kl: 0 })
+  expect(half.steps[1].metrics['kl']).not.toBe(0)
 })
 
 test('spin learns from demonstrations, without a judge, and carries a round on', async () => {

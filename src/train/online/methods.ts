@@ -214,12 +214,12 @@ const special: readonly OnlineMethod[] = [
   {
     id: 'nash-md',
     objective: 'nash-md',
-    summary: 'Towards the Nash equilibrium: plays against the mixture of itself with the reference. Needs an adapter.',
+    summary: 'Towards the Nash equilibrium: plays against the mixture of itself with the reference.',
     source: 'Nash-MD, arXiv:2312.00886, §7.2; scores stand for preferences as in Bradley–Terry',
     reads: 'prompts',
     judged: true,
     opponent: { from: 'mixture' },
-    defaults: { n: 1, reference: 'adapter-off' },
+    defaults: { n: 1 },
     learn: ({ scores, opponentScores }) =>
       scores.map((score, place) => ({
         sequences: [place],

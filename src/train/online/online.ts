@@ -41,7 +41,7 @@ export async function online(id: string, options: OnlineOptions, hooks: TrainHoo
   const { model, data, out, resume, overwrite, grader, tools, ...keys } = options
   const config = parseConfig(onlineConfig(method), keys, { what: `online ${id}` }) as OnlineConfig
   requireGrader(method, grader)
-  requireReference(method, config)
+  requireReference(config)
   const objective = objectives[method.objective]
   return runTraining({
     target: { model, data, out, resume, overwrite },
@@ -82,7 +82,8 @@ async function openLessons(opened: OpenModel, opening: Opening): Promise<Lessons
   const asking = { data, reads: method.reads, maxLength, maxTokens, limit, signal: hooks.signal }
   const prompts = await readPrompts(opened, asking)
   const compares = objective.needs.includes('reference')
-  const anchor = compares && config.referenceShare > 0 ? await openAnchor(opened, opening) : null
+  const asks = (compares && config.referenceShare > 0) || method.opponent?.from === 'mixture'
+  const anchor = asks ? await openAnchor(opened, opening) : null
   const rows = onlineData({
     ...{ engine: opened.engine, tokenizer: opened.tokenizer, method, form: objective.form, config, grader, tools },
     ...{ prompts, anchor, compares, runFolder, mismatched: objective.needs.includes('mismatched') },
@@ -123,14 +124,8 @@ function requireGrader({ id, judged, duels }: OnlineMethod, grader: Grader | Com
 }
 
 /** @throws HoneError E_CONFIG where there is no adapter to take off */
-function requireReference({ id, opponent }: OnlineMethod, { reference, adapter }: OnlineConfig): void {
-  if (adapter) return
-  if (opponent?.from === 'mixture') {
-    throw new HoneError('E_CONFIG', `online ${id} draws from a mixture of the model with and without its adapter`, {
-      help: 'Train one with adapter=lora.',
-    })
-  }
-  if (reference !== 'adapter-off') return
+function requireReference({ reference, adapter }: OnlineConfig): void {
+  if (adapter || reference !== 'adapter-off') return
   throw new HoneError('E_CONFIG', "reference is 'adapter-off' and there is no adapter", {
     help: 'Train one with adapter=lora, or take reference=start.',
   })

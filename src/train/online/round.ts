@@ -1,6 +1,6 @@
 import { HoneError, platform, random, throwIfAborted } from '../../base/index.ts'
 import { type Form, type RowInput, type SegmentInput, withAnswersOf } from '../../batch/index.ts'
-import type { Engine } from '../../engine/index.ts'
+import type { Engine, SampleOptions } from '../../engine/index.ts'
 import { type Answer, type Comparer, type Grader, requireScores } from '../../rewards/index.ts'
 import type { Tokenizer } from '../../text/index.ts'
 import type { RoundEvent, SampleEvent } from '../events.ts'
@@ -81,7 +81,7 @@ async function drawAnswers(
   round: number,
   prompts: readonly RoundPrompt[],
   { engine, tokenizer, tools, config, signal, onProgress }: RoundOptions,
-  how: { adapter?: boolean; baseShare?: number } = {},
+  how: Pick<SampleOptions, 'adapter' | 'mixture'> = {},
 ): Promise<Answer[][]> {
   const { n, maxTokens, temperature, topK, topP, stop, seed } = config
   const answers: Answer[][] = prompts.map(() => [])
@@ -111,13 +111,17 @@ async function drawOpponents(
   const { engine, anchor, config } = options
   const who = from === 'reference' && anchor ? anchor : { engine }
   const how = {
-    ...(from === 'mixture' && { baseShare: config.mixtureShare }),
+    ...(from === 'mixture' && { mixture: { share: config.mixtureShare, ...otherThan(engine, anchor) } }),
     ...(from === 'reference' && anchor?.adapter !== undefined && { adapter: anchor.adapter }),
   }
   const drawn = { ...config, ...(once && { n: 1 }), ...(once === 'greedy' && { temperature: 0 }) }
   const told = { ...options, engine: who.engine, config: drawn, tools: null }
   return drawAnswers(round + opponentRounds, prompts, told, how)
 }
+
+/** The reference as the other side of a mixture; the model without its adapter needs no naming. */
+const otherThan = (engine: Engine, anchor: Anchor | null): { other?: Engine } =>
+  anchor && anchor.engine !== engine ? { other: anchor.engine } : {}
 
 async function graded(
   grader: Grader,
