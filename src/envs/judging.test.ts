@@ -10,6 +10,8 @@ test('evidence says of each digit whether it has the property, and the score is 
   expect(writeJudgment(judgmentOf(judged))).toBe('0+1-2+8+=4')
   expect(writeJudgment(judgmentOf(judged), false)).toBe('=4')
   expect(writeJudgment(judgmentOf(judged, { isCareless: true }))).toBe('0-1-2+8-=2')
+  expect(writeJudgment(judgmentOf(judged, { isSlip: (place) => place < 2 }))).toBe('0-1+2+8+=4')
+  expect(writeJudgment(judgmentOf(judged, { isCareless: true, isSlip: (place) => place === 0 }))).toBe('0+1-2+8-=3')
 })
 
 test('a line of evidence is right in its own place alone', () => {

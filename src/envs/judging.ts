@@ -78,13 +78,14 @@ export const judgePrompt = ({ rubric, digits }: Judged, isReasoned = true): stri
 /** What stands before the score. */
 export const scoreMark = '='
 
-/** The evidence on each digit, and the score that follows; `isCareless` misjudges hard digits. */
+/** The evidence on each digit, and the score that follows; `isCareless` misjudges hard digits, a slip whichever it falls on. */
 export function judgmentOf(
   { rubric, digits }: Judged,
-  { isCareless = false } = {},
+  { isCareless = false, isSlip = () => false }: { isCareless?: boolean; isSlip?: (place: number) => boolean } = {},
 ): { evidence: string[]; score: number } {
   const { has, hard } = rubrics[rubric]
-  const found = digits.map((digit) => has(digit) !== (isCareless && hard.flat().includes(digit)))
+  const careful = digits.map((digit) => has(digit) !== (isCareless && hard.flat().includes(digit)))
+  const found = careful.map((one, place) => one !== isSlip(place))
   const evidence = digits.map((digit, i) => `${digit}${found[i] ? '+' : '-'}`)
   return { evidence, score: 1 + found.filter(Boolean).length }
 }

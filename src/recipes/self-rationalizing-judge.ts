@@ -146,9 +146,9 @@ async function requireScores(items: DataSource): Promise<void> {
  * its own judgments, of which those that hit the gold score are preferred to those that miss it by a margin; then again from those of
  * the judge that it has become. Merging a pointwise with a pairwise judge beforehand is not part of it here.
  *
- * In the proof a quarter of the demonstrated rationales misjudge the same digits, so that the tuned judge does too. The scores
- * of its items are gold, save for a fifth that are off by one, as people's are. To imitate the chosen judgments alone, which the
- * claim does not speak of, does better there than either margin.
+ * In the proof a quarter of the demonstrated rationales misjudge the same digits, so that the tuned judge does too, and each of
+ * their lines slips now and then, so that its draws do. The scores of its items are those of people, half of which are off by one:
+ * a judgment that misses them by one may well be right, one that misses them by two is not. The scores of the test are exact.
  */
 export default recipe({
   id: 'self-rationalizing-judge',
@@ -167,27 +167,27 @@ export default recipe({
     claim:
       'Two rounds of DPO on pairs of its own judgments raise the exact scores of a judge by at least 5 points over further SFT and to no less than the majority of 8 of its judgments, and its right lines of evidence by at least 5 points; a margin of 2 does no worse than one of 1.',
     baseline: 'sft',
-    seeds: 3,
-    pilots: 1,
+    seeds: 5,
+    pilots: 2,
     goal: 'exact',
     shrunk:
-      'a model of 0.3 M parameters, responses of 4 digits, pointwise judgments alone; SFT goes on with as many updates.',
+      'a model of 0.3 M parameters, responses of 4 digits, pointwise judgments alone; SFT goes on with as many updates. A second design, on new draws: in the first, where a fifth of the scores that the pairs are made by were off by one and lines of evidence did not slip, a margin of 2 less one of 1 came to -0.013 (-0.073 to 0.046; 3 seeds). Now half of the scores are off by one, 8 of 100 demonstrated lines slip, for every arm alike, and a round has 2000 prompts in place of 1000.',
     objectives: ['sft', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, demonstrations: 2000, epochs: 10, prompts: 1000, n: 8, updates: 40, items: 600 },
+      full: { width: 96, layers: 3, demonstrations: 2000, epochs: 10, prompts: 2000, n: 8, updates: 40, items: 1500 },
       smoke: { width: 32, layers: 1, demonstrations: 16, epochs: 1, prompts: 4, n: 2, updates: 1, items: 4 },
     },
     bases: async ({ fresh }, size) => ({
       fresh: await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 32, seed: 0 }),
     }),
     arms: {
-      sft: arm(rates(), async ({ bench, start, rows, rate: learningRate }) => {
+      sft: arm(rates([1e-5, 3e-5, 1e-4]), async ({ bench, start, rows, rate: learningRate }) => {
         const { seed, size } = bench
         return bench.train('sft', {
           ...{ model: start, data: rows, steps: 2 * size.updates, batchSize: 64, learningRate, seed },
         })
       }),
-      'chosen only': arm(rates(), async ({ bench, start, items, settings, rate: learningRate }) => {
+      'chosen only': arm(rates([1e-4, 3e-4, 1e-3]), async ({ bench, start, items, settings, rate: learningRate }) => {
         const { rounds, n, temperature, maxTokens, promptsPerRound, stepsPerRound, batchSize, seed } = settings
         return bench.online('raft', {
           ...{ model: start, data: items, grader: curator(settings), threshold: 1, learningRate, seed },
@@ -232,25 +232,23 @@ interface Size {
   items: number
 }
 
-function rates(): Settings[] {
-  return [3e-5, 1e-4, 3e-4].map((rate) => ({ rate }))
+function rates(all: readonly number[]): Settings[] {
+  return all.map((rate) => ({ rate }))
 }
 
 function pairs(): Settings[] {
-  return [
-    { rate: 1e-4, beta: 0.5 },
-    { rate: 1e-4, beta: 2 },
-    { rate: 2e-4, beta: 1 },
-  ]
+  return rates([2e-4, 4e-4, 8e-4]).map((settings) => ({ ...settings, beta: 1 }))
 }
 
 const carelessShare = 0.75
-const offShare = 0.2
+const slipShare = 0.08
+const offShare = 0.5
 
-/** Judgments with rationale and without; three in four of those on hard digits misjudge them. */
+/** Judgments with rationale and without; three in four of those on hard digits misjudge them, and any line may slip. */
 function demonstrate(draw: Draw) {
   const judged = drawJudged(draw)
-  const told = judgmentOf(judged, { isCareless: draw.chance(carelessShare) })
+  const isCareless = draw.chance(carelessShare)
+  const told = judgmentOf(judged, { isCareless, isSlip: () => draw.chance(slipShare) })
   return [true, false].map((isReasoned) => ({
     prompt: judgePrompt(judged, isReasoned),
     completion: writeJudgment(told, isReasoned),
@@ -277,10 +275,10 @@ function arm(trials: readonly Settings[], learn: (run: Run) => Promise<string>, 
     trials,
     async run(bench: Bench<Size>, { rate, beta }: Settings): Promise<Figures> {
       const { seed, size, bases, models } = bench
-      const rows = many(size.demonstrations, draws(seed, 'judge/demonstrations'), demonstrate).flat()
+      const rows = many(size.demonstrations, draws(seed, 'judge/demonstrations, second'), demonstrate).flat()
       const tuning = { epochs: size.epochs, batchSize: 32, learningRate: 2e-3, schedule: 'linear', seed } as const
       const start = await models.trained('sft', { model: bases['fresh'], data: rows, ...tuning })
-      const items = many(2 * size.prompts, draws(seed, 'judge/items'), (draw) => {
+      const items = many(2 * size.prompts, draws(seed, 'judge/items, second'), (draw) => {
         const judged = drawJudged(draw)
         const off = draw.chance(offShare) ? draw.pick([-1, 1]) : 0
         const score = Math.min(5, Math.max(1, judgmentOf(judged).score + off))
@@ -336,7 +334,7 @@ async function measured(model: string, bench: Bench<Size>, isReasoned: boolean) 
 }
 
 function tested({ seed, size }: Bench<Size>) {
-  const asked: Judged[] = many(size.items, draws(seed, 'judge/test'), (draw) => drawJudged(draw))
+  const asked: Judged[] = many(size.items, draws(seed, 'judge/test, second'), (draw) => drawJudged(draw))
   return { asked, gold: asked.map((judged) => judgmentOf(judged).score) }
 }
 
