@@ -138,8 +138,9 @@ const pairRates = [
   { rate: 3e-5, beta: 1 },
   { rate: 1e-4, beta: 0.3 },
   { rate: 1e-4, beta: 1 },
+  { rate: 3e-4, beta: 1 },
 ]
-const rates = [1e-4, 3e-4, 1e-3].map((rate) => ({ rate }))
+const rates = [1e-4, 3e-4, 1e-3, 3e-3].map((rate) => ({ rate }))
 
 /**
  * Self-reinforcement (Tong et al. 2024, arXiv:2405.04086): a model tuned on a few demonstrations is taken to answer better than the
@@ -147,6 +148,8 @@ const rates = [1e-4, 3e-4, 1e-3].map((rate) => ({ rate }))
  * of it.
  *
  * In the proof the base has read results of which one in four is wrong, each in its own way, so that it knows more than it says.
+ * Of the demonstrations 15 in 100 are wrong. Going on with them hands their errors on; among own answers the likeliest to the
+ * model are right more often than it is.
  */
 export default recipe({
   id: 'self-reinforcement',
@@ -167,17 +170,17 @@ export default recipe({
 
   proof: proof<Size>({
     claim:
-      'One round of DPO on pairs of own answers is right at least 2 points more often than the model tuned on 100 demonstrations; no less often with the filter than without; more often than as many updates more on the demonstrations; and a tuned model that is no better than its base gains nothing.',
+      'One round of DPO on pairs of own answers is right at least 2 points more often than the model tuned on 100 demonstrations, of which some are wrong; no less often with the filter than without; more often than as many updates more on the demonstrations; and a tuned model that is no better than its base gains nothing.',
     baseline: 'sft',
-    seeds: 3,
-    pilots: 1,
+    seeds: 5,
+    pilots: 2,
     goal: 'right',
     shrunk:
-      'a model of 0.5 M parameters and words of five letters; answers at temperature 1; the model judges pairs by its log-prob of a token; three seeds.',
+      'a model of 0.5 M parameters and words of five letters; answers at temperature 1; the model judges pairs by its log-prob of a token. A second design, on new draws, in which 15 in 100 demonstrations are wrong and the base has read 20,000 right results first in the place of 14,000; with two pilot seeds, five seeds and a fourth setting an arm. In the first the demonstrations were faultless, and as many updates more on them were right 5 points more often than a round (0.79 and 0.74, refuted); the round gained 5 points, and the filter 1. On pilot seeds, with 10 in 100 wrong and the base of the first, more of the demonstrations was still ahead by 1 point; where the base had read 4 or 5 of 10 results wrong, useless demonstrations gained 5 to 12; and a β of 3, left out, gave a round at most 1 point more and useless demonstrations 1 or 2.',
     objectives: ['sft', 'dpo'],
     sizes: {
       full: {
-        ...{ width: 96, layers: 4, lessons: 14_000, texts: 8000, shown: 100, shownUpdates: 10, prompts: 2000 },
+        ...{ width: 96, layers: 4, lessons: 20_000, texts: 8000, shown: 100, shownUpdates: 10, prompts: 2000 },
         ...{ updates: 50, items: 800 },
       },
       smoke: {
@@ -247,7 +250,7 @@ interface Size {
   lessons: number
   /** Results of which one in four is wrong. */
   texts: number
-  /** Demonstrations, and updates on them. */
+  /** Demonstrations, of which some are wrong, and updates on them. */
   shown: number
   shownUpdates: number
   prompts: number
@@ -298,7 +301,7 @@ function arm(
     async run(bench: Bench<Size>, { rate, beta }: Settings): Promise<Figures> {
       const { seed, size, bases, models } = bench
       const start = bases['start']
-      const shown = rowsOf(seed, 'demonstrations', size.shown, 1)
+      const shown = rowsOf(seed, 'demonstrations, second', size.shown, 0.85)
       // What the base says itself teaches it nothing.
       const said = isUseless
         ? await answersOf(
@@ -311,9 +314,11 @@ function arm(
       const demonstrations = isUseless ? own : shown
       const few = { steps: size.shownUpdates, batchSize: 20, learningRate: 3e-4, seed }
       const tuned = await models.trained('sft', { model: start, data: demonstrations, ...few })
-      const prompts = many(size.prompts, draws(seed, 'self-reinforcement/prompts'), (draw) => promptOf(drawOne(draw)))
+      const prompts = many(size.prompts, draws(seed, 'self-reinforcement/prompts, second'), (draw) =>
+        promptOf(drawOne(draw)),
+      )
       const found = await learn({ bench, tuned, demonstrations, prompts, rate: Number(rate), beta: Number(beta) })
-      const tasks = many(size.items, draws(seed, 'self-reinforcement/test'), drawOne)
+      const tasks = many(size.items, draws(seed, 'self-reinforcement/test, second'), drawOne)
       const right = async (model: string) =>
         share(
           (await answers(model, tasks.map(promptOf), { maxTokens, seed })).map(({ text }, i) =>
