@@ -7,9 +7,9 @@ const sum = { digits: [7, 5, 3], signs: ['+', '-'] } as const
 test('a sum is worked from left to right, call by call', () => {
   expect(sumPrompt(sum)).toBe('Q7+5-3?')
   expect(valuesOf(sum)).toEqual([2, 9])
-  expect(workedSum(sum, null)).toBe('c7+5=2;c2-3=9;A9')
-  expect(isSum(sum, 'c7+5=2;c2-3=9;A9')).toBe(true)
-  expect(isSum(sum, 'A8')).toBe(false)
+  expect(workedSum(sum, null)).toBe('c7+5=2;c2-3=9;Ah')
+  expect(isSum(sum, 'c7+5=2;c2-3=9;Ah')).toBe(true)
+  expect(isSum(sum, 'Al')).toBe(false)
 })
 
 test('the calculator answers a call and nothing else', () => {
@@ -18,7 +18,7 @@ test('the calculator answers a call and nothing else', () => {
   for (const odd of ['7+5=', 'c77+5=', 'c7+=', 'A9', 'c7+5=2;', 'xc7+5=']) expect(calculatorSays(odd)).toBeNull()
 })
 
-test('every call of a worked answer, flawed or not, is answered as the calculator would; most flaws are wrong', () => {
+test('every call of a worked answer, flawed or not, is answered as the calculator would; half of the flawed are wrong', () => {
   const stream = draws(3, 'calculator')
   let wrong = 0
   for (let i = 0; i < 300; i++) {
@@ -29,5 +29,6 @@ test('every call of a worked answer, flawed or not, is answered as the calculato
       expect(calculatorSays(said.slice(0, index + 1))).toBe(call.slice(1))
     if (!isSum(drawn, said)) wrong++
   }
-  expect(wrong).toBeGreaterThan(200)
+  expect(wrong).toBeGreaterThan(100)
+  expect(wrong).toBeLessThan(200)
 })

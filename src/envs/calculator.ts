@@ -41,13 +41,19 @@ export function calculatorSays(said: string): string | null {
   return call && `${calculate(Number(call[1]), call[2] as Sign, Number(call[3]))};`
 }
 
+/** What an answer says of the last value: high from 5 on, or low. */
+const verdicts = ['h', 'l'] as const
+const verdictOn = (value: number) => verdicts[value >= 5 ? 0 : 1]
+
 /**
- * An answer in turns: a call for each sign, the calculator's output, and "A" with the last of them. With `flaw` one thing is done
- * wrongly: a digit or a sign of a call is another one, a step is left out, or the answer is not what came out.
+ * An answer in turns: a call for each sign, the calculator's output, and "A" with whether the last of them is high. With `flaw`
+ * one thing is done wrongly: a digit or a sign of a call is another one, the last step is left out, or all is guessed without a
+ * call. About half of such answers are right by luck.
  */
 export function workedSum(sum: Sum, flaw: Draw | null): string {
   const { digits, signs: all } = sum
-  const kind = flaw ? flaw.pick(['digit', 'sign', 'skip', 'answer'] as const) : null
+  const kind = flaw ? flaw.pick(['digit', 'sign', 'skip', 'guess'] as const) : null
+  if (flaw && kind === 'guess') return `A${flaw.pick(verdicts)}`
   const at = flaw ? flaw.below(all.length) : -1
   let said = ''
   let value = digits[0]
@@ -60,7 +66,7 @@ export function workedSum(sum: Sum, flaw: Draw | null): string {
     value = calculate(value, own, digit)
     said += `${value};`
   }
-  return `${said}A${kind === 'answer' ? other(flaw, tens, value) : value}`
+  return `${said}A${verdictOn(value)}`
 }
 
 const tens = Array.from({ length: 10 }, (_, i) => i)
@@ -70,5 +76,5 @@ function other<T>(draw: Draw | null, from: readonly T[], than: T): T {
   return draw ? draw.pick(rest) : than
 }
 
-/** Whether an answer ends in the right digit. */
-export const isSum = (sum: Sum, said: string): boolean => said.endsWith(`A${valuesOf(sum).at(-1)}`)
+/** Whether an answer ends in the right verdict, however it came to it. */
+export const isSum = (sum: Sum, said: string): boolean => said.endsWith(`A${verdictOn(valuesOf(sum).at(-1) ?? 0)}`)

@@ -19,18 +19,21 @@ import type { Answer, Grader } from '../rewards/index.ts'
 import { loadTokenizer } from '../text/index.ts'
 import type { Tools } from '../train/index.ts'
 
-const contrast = [3e-4, 1e-3].flatMap((learningRate) => [1, 4].map((beta) => ({ learningRate, beta })))
-const rates = [1e-4, 3e-4, 1e-3, 3e-3].map((learningRate) => ({ learningRate }))
+const contrast = [2e-4, 4e-4, 8e-4].flatMap((learningRate) => [0.05, 0.2, 0.8].map((beta) => ({ learningRate, beta })))
+const rates = [1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7e-4, 1e-3, 2e-3, 3e-3].map((learningRate) => ({ learningRate }))
 const roundCount = 3
-const preferred = { referenceShare: 0, pairing: 'random' } as const
+/** Of right and wrong answers, the best and the worst are one of each kind, as they come. */
+const preferred = { referenceShare: 0, pairing: 'best-worst' } as const
 
 /**
  * Multi-turn iterative preference learning (Xiong et al. 2024, arXiv:2409.02392): DPO on whole trajectories of a model that calls
  * tools. Only what the model itself wrote counts, in the policy and in the reference; a right and a wrong trajectory of the
  * same prompt are a pair; the reference is the model as each round begins.
  *
- * The proof's model was tuned on trajectories of mixed quality and repeats their errors. Its calculator does the sums, which it
- * never learnt, so that to be right is to call it rightly.
+ * The proof's model was tuned on trajectories of which three in four are flawed, and repeats their errors. Its calculator does
+ * the sums, which it never learnt, so that to be right is to call it rightly. Asked is whether a sum comes out high or low: half
+ * of the flawed trajectories, guesses without a call among them, are right by luck, and answer checking takes them for good.
+ * A round of imitation keeps these; a pair's wrong trajectory is always flawed, so that flaws are held against themselves.
  */
 export default recipe({
   id: 'multi-turn-dpo',
@@ -38,7 +41,7 @@ export default recipe({
   judged: true,
   turns: true,
   settings: onlineSettings('dpo', {
-    ...{ rounds: 3, n: 20, referenceShare: 0, pairing: 'random', maxTokens: 1024 },
+    ...{ rounds: 3, n: 20, referenceShare: 0, pairing: 'best-worst', maxTokens: 1024 },
     ...{ batchSize: 32, learningRate: 4e-7 },
   }),
   run: ({ online, model, data, settings, grader, tools }) =>
@@ -48,19 +51,19 @@ export default recipe({
     claim:
       'M-DPO on trajectories with a calculator raises right answers by at least 8 points over SFT and 2 points over RAFT, and by more than DPO on answers without it; with the outputs of the calculator left in the loss it is 2 points worse, or moves the probability of these outputs further; the refreshed reference does no worse than that of the start.',
     baseline: 'sft',
-    seeds: 3,
+    seeds: 5,
     pilots: 1,
     goal: 'right',
     shrunk:
-      'a model of 0.3 M parameters, sums over single digits, 300 prompts of 8 answers a round, and answers of the latest model alone. SFT is on as many trajectories again.',
+      'a model of 0.3 M parameters, sums over single digits, 300 prompts of 8 answers a round, and answers of the latest model alone. SFT is on as many trajectories again. A second design, on new draws and with five seeds: in the first the last digit was asked for, so that luck was rare, and half of the trajectories were flawed; RAFT came to 96 % right, M-DPO to 92 % and with the fixed reference to 94 % (not shown). It chose pairs among all answers, and lost those that came out equal; now a right and a wrong answer are paired wherever a prompt has both, as in the paper.',
     objectives: ['dpo', 'sft'],
     sizes: {
-      full: { width: 96, layers: 3, texts: 24_000, prompts: 300, answers: 8, updates: 19, items: 300 },
+      full: { width: 96, layers: 3, texts: 24_000, prompts: 300, answers: 8, updates: 19, items: 600 },
       smoke: { width: 32, layers: 1, texts: 64, prompts: 8, answers: 2, updates: 2, items: 8 },
     },
     bases: async ({ fresh, trained }, { texts, ...size }) => {
       const start = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed: 0 })
-      const data = await demonstrations(start, texts, draws(0, 'multi-turn/texts'))
+      const data = await demonstrations(start, texts, draws(0, 'multi-turn/texts, second'))
       return { sft: await trained('sft', { model: start, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
     arms: {
@@ -82,7 +85,7 @@ export default recipe({
         const data = await demonstrations(
           model,
           bench.size.prompts * bench.size.answers,
-          draws(seed, 'multi-turn/more'),
+          draws(seed, 'multi-turn/more, second'),
         )
         const steps = roundCount * bench.size.updates
         return bench.train('sft', { model, data, steps, batchSize, learningRate, seed })
@@ -122,12 +125,15 @@ const calculator: Tools = {
   respond: (_, said) => calculatorSays(said),
 }
 
-/** Trajectories to imitate, of which half are flawed: what the calculator says is read and not learnt. */
+/** The share of the trajectories to imitate that have a flaw. */
+const flawed = 0.75
+
+/** Trajectories to imitate: what the calculator says is read and not learnt. */
 async function demonstrations(model: string, count: number, stream: ReturnType<typeof draws>) {
   const tokenizer = await loadTokenizer(model)
   return many(count, stream, (draw) => {
     const sum = drawSum(draw)
-    const pieces = workedSum(sum, draw.chance(0.5) ? draw : null).split(/(?<==)(.;)/)
+    const pieces = workedSum(sum, draw.chance(flawed) ? draw : null).split(/(?<==)(.;)/)
     const parts = tokenizer.encodeParts([sumPrompt(sum), ...pieces])
     // The prompt, and then in turn what the model says and what it is told.
     const loss = parts.flatMap((part, i) => part.map(() => i % 2))
@@ -181,7 +187,7 @@ function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>, a
       const { seed, size, bases } = bench
       const model = bases['sft']
       // Each round has prompts of its own.
-      const data = many(roundCount * size.prompts, draws(seed, 'multi-turn/prompts'), (draw) => {
+      const data = many(roundCount * size.prompts, draws(seed, 'multi-turn/prompts, second'), (draw) => {
         const sum = drawSum(draw)
         return { prompt: sumPrompt(sum), sum }
       })
@@ -192,7 +198,7 @@ function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>, a
       }
       const tuned = await tune({ bench, rounds, beta: Number(beta) })
 
-      const sums = many(size.items, draws(seed, 'multi-turn/test'), (draw) => drawSum(draw))
+      const sums = many(size.items, draws(seed, 'multi-turn/test, second'), (draw) => drawSum(draw))
       const asked = sums.map(sumPrompt)
       const drawn = await answered(tuned, asked, seed)
       const outputs = sums.map((sum, i) => {
@@ -202,6 +208,7 @@ function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>, a
       const [now, then] = [await insideLogprobs(tuned, outputs), await insideLogprobs(model, outputs)]
       return {
         right: share(drawn.map(({ text, finish }, i) => finish === 'eos' && isSum(sums[i], text))),
+        sound: share(drawn.map(({ text, finish }, i) => finish === 'eos' && text === workedSum(sums[i], null))),
         moved: mean(now.map((value, i) => Math.abs(value - then[i]))),
       }
     },
