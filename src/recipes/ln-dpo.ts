@@ -1,5 +1,5 @@
-import { draws, many } from '../envs/draw.ts'
-import { drawContent, drawReply, drawReplyPair, drawRequest, goldScore } from '../envs/replies.ts'
+import { type Draw, draws, many } from '../envs/draw.ts'
+import { type Content, drawContent, drawReply, drawRequest, goldScore, type Request } from '../envs/replies.ts'
 import {
   answers,
   atLeast,
@@ -17,7 +17,10 @@ import {
  * LN-DPO (Ahrabian et al. 2024, arXiv:2407.15229): DPO with each log-ratio divided by its answer's tokens, so that an
  * answer gains nothing from being long.
  *
- * The proof's pairs prefer the better reply, which fillers also make 1.6 times as long: length and quality are confounded.
+ * The proof's replies are words for the request, then fillers that neither help nor harm. Worse replies have a few; of the
+ * better ones most have next to none, and one in three is so long-winded that the better are 1.6 times as long on average.
+ * A sum over tokens is ruled by the long-winded pairs, a mean is not: the confound that normalisation is for. Where each
+ * better reply is longer it is in vain, as an early end then weighs the more the shorter the reply.
  * Both losses are trained over a whole grid of β from one model and answer requests of another distribution. LN-DPO has to
  * be shorter at equal quality, and its quality to depend less on β: the paper's complaint is comparing at one point.
  */
@@ -31,11 +34,11 @@ export default recipe({
     claim:
       "LN-DPO's replies are at most 0.85 times as long as DPO's with a gold score within 0.02, and its score varies less over the grid of β.",
     baseline: 'dpo',
-    seeds: 3,
-    pilots: 1,
+    seeds: 5,
+    pilots: 2,
     goal: 'gold',
     shrunk:
-      '800 pairs. A second design, on new draws: the first had 4 β by 2 lower rates, and LN-DPO chose both at the edge of its grid.',
+      '800 pairs. A third design, on new draws, in which a reply that does not end within the length of the longest in the data scores 0. In the second every better reply had more fillers, strewn among its words, so that both losses lengthened: 0.90 times as long, gold 0.04 lower, spread 0.10 larger (not shown); its grids of β were a factor of 30 apart, where replies have 10 tokens. The first had 4 β by 2 lower rates, and LN-DPO chose both at the edge of its grid. On pilots a rate of 6e-4 broke both losses.',
     objectives: ['ln-dpo', 'dpo', 'sft'],
     sizes: {
       full: { width: 96, layers: 3, demonstrations: 40_000, pairs: 800, epochs: 2, requests: 300, betas: 6 },
@@ -49,9 +52,9 @@ export default recipe({
       return { sft: await trained('sft', first) }
     },
     arms: {
-      dpo: arm('dpo', [0.03, 0.1, 0.3, 1, 3, 10]),
-      // Times the ten or so tokens of a reply: the same push at the start.
-      'ln-dpo': arm('ln-dpo', [1, 3, 10, 30, 100, 300]),
+      dpo: arm('dpo', [0.05, 0.1, 0.2, 0.5, 1, 2]),
+      // Times the ten tokens that a reply has on average: the same push at the start.
+      'ln-dpo': arm('ln-dpo', [0.5, 1, 2, 5, 10, 20]),
     },
     judge: ({ of }) => [
       atMost('length, LN-DPO over DPO', over(of('ln-dpo', 'length'), of('dpo', 'length')), 0.85, {
@@ -79,12 +82,36 @@ interface Size {
   betas: number
 }
 
-/** Replies of middling quality to requests of both distributions: a tuned model that knows how to reply. */
+/** Tokens of the longest reply in the data. One that has not ended by then has failed. */
+const longest = 32
+
+/** Words, then fillers. */
+const written = (draw: Draw, request: Request, { good, bad, filler }: Content): string =>
+  drawReply(draw, request, { good, bad, filler: 0 }) + drawReply(draw, request, { good: 0, bad: 0, filler })
+
+const between = (draw: Draw, low: number, high: number) => low + draw.below(high - low + 1)
+
+/** Replies of middling quality and any length to requests of both distributions: a tuned model that knows how to reply. */
 const demonstrations = (count: number) =>
-  many(count, draws(0, 'ln-dpo/demonstrations'), (draw) => {
+  many(count, draws(0, 'ln-dpo/demonstrations, third'), (draw) => {
     const request = drawRequest(draw, draw.chance(0.5))
-    return { prompt: request.prompt, completion: drawReply(draw, request, drawContent(draw)) }
+    const filler = draw.chance(0.6) ? between(draw, 0, 6) : between(draw, 6, 24)
+    return { prompt: request.prompt, completion: written(draw, request, { ...drawContent(draw), filler }) }
   })
+
+/** The better of two replies by gold score, terse or long-winded, and the other. */
+export function drawPair(draw: Draw): { prompt: string; chosen: string; rejected: string } {
+  const request = drawRequest(draw)
+  for (;;) {
+    const contents = [drawContent(draw), drawContent(draw)]
+    const worth = ({ good, bad }: Content) => good - bad
+    const [better, worse] = worth(contents[0]) > worth(contents[1]) ? contents : contents.toReversed()
+    const fillers = draw.chance(0.65) ? between(draw, 0, 2) : between(draw, 16, 24)
+    const chosen = written(draw, request, { ...better, filler: fillers })
+    const rejected = written(draw, request, { ...worse, filler: between(draw, 2, 6) })
+    if (goldScore(request, chosen) > goldScore(request, rejected)) return { prompt: request.prompt, chosen, rejected }
+  }
+}
 
 /** Trains at β and, once settings are chosen, at every other point of the grid for the spread. */
 function arm(objective: 'dpo' | 'ln-dpo', grid: readonly number[]) {
@@ -92,19 +119,19 @@ function arm(objective: 'dpo' | 'ln-dpo', grid: readonly number[]) {
     trials: [1e-4, 3e-4].flatMap((learningRate) => grid.map((beta) => ({ beta, learningRate }))),
     async run(bench: Bench<Size>, { beta: chosen, learningRate }: Settings) {
       const { seed, size, bases, isPilot, train } = bench
-      const data = many(size.pairs, draws(seed, 'ln-dpo/pairs, second'), (draw) => drawReplyPair(draw, 1.6))
-      const requests = many(size.requests, draws(seed, 'ln-dpo/requests, second'), (draw) => drawRequest(draw, true))
+      const data = many(size.pairs, draws(seed, 'ln-dpo/pairs, third'), drawPair)
+      const requests = many(size.requests, draws(seed, 'ln-dpo/requests, third'), (draw) => drawRequest(draw, true))
       const measure = async (beta: number) => {
         const shared = { model: bases['sft'], data, epochs: size.epochs, seed, learningRate: Number(learningRate) }
         const model = await train(objective, { ...shared, beta })
         const replies = await answers(
           model,
           requests.map(({ prompt }) => prompt),
-          { maxTokens: 32, seed },
+          { maxTokens: longest, seed },
         )
         const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length
         return {
-          gold: mean(replies.map(({ text }, i) => goldScore(requests[i], text))),
+          gold: mean(replies.map(({ text, finish }, i) => (finish === 'eos' ? goldScore(requests[i], text) : 0))),
           length: mean(replies.map(({ tokens }) => tokens.length)),
         }
       }
