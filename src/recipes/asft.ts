@@ -1,5 +1,5 @@
 import { type Draw, draws, many } from '../envs/draw.ts'
-import { corrupted, drawTask, promptOf, resultOf, spokenFact, type Task } from '../envs/transforms.ts'
+import { drawTask, promptOf, resultOf, spokenFact, type Task } from '../envs/transforms.ts'
 import { mean } from '../evaluate/index.ts'
 import {
   answers,
@@ -21,8 +21,9 @@ import {
  * raised and that of the worse one lowered, each by itself.
  *
  * The proof starts from a base model that knows transforms of strings from running text, and has seldom read the form of the
- * answers. Both answers of a pair have it; the result is right in one and not in the other. DPO only asks for a difference
- * between the two, which it also gets while both become unlikely; the absolute terms cannot be met that way.
+ * answers. Both answers of a pair have it; in the worse one two letters of the right result have changed places. DPO only
+ * asks for a difference between the two, which it also gets while both become unlikely; the absolute terms cannot be met
+ * that way.
  */
 export default recipe({
   id: 'asft',
@@ -38,10 +39,10 @@ export default recipe({
     pilots: 2,
     goal: 'goal',
     shrunk:
-      'a model of 0.3 M parameters; log-probs at the start and the end alone; share of right forms in place of ROUGE-L. A third design, on new draws and with a β for DPO of up to 1 in place of 0.1: in the two before, chains of arithmetic, runs learnt to copy an operand in a jump or not at all (not shown: 7 points fewer right than ORPO; 43 ± 73 more than DPO).',
+      'a model of 0.3 M parameters; log-probs at the start and the end alone; share of right forms in place of ROUGE-L. A fourth design, on new draws: two letters have changed places in the worse answers, and DPO may choose rates ten times as high. In the third the worse answers had their letters in any order, which becomes unlikely by learning the right one: by 15 nats under SFT, 25 under ASFT and 18 under DPO, whose setting was a draw among ones that are never right (not shown). In the two before, chains of arithmetic, runs learnt to copy an operand in a jump or not at all.',
     objectives: ['asft', 'sft', 'dpo', 'orpo'],
     sizes: {
-      full: { width: 96, layers: 3, pretraining: 20_000, pairs: 3200, items: 300 },
+      full: { width: 96, layers: 3, pretraining: 20_000, pairs: 3200, items: 500 },
       smoke: { width: 32, layers: 1, pretraining: 64, pairs: 32, items: 8 },
     },
     bases: async ({ fresh, trained }, { pretraining, ...size }) => {
@@ -54,13 +55,13 @@ export default recipe({
       return { base: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
     },
     arms: {
-      asft: arm('asft', grid([1e-3, 2e-3], [0.1, 0.3, 1], 'lambda')),
+      asft: arm('asft', grid([1e-3, 2e-3, 3e-3], [0.1, 0.3, 1], 'lambda')),
       sft: arm(
         'sft',
-        [3e-4, 6e-4, 1e-3, 2e-3, 3e-3, 4e-3].map((learningRate) => ({ learningRate })),
+        [3e-4, 6e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3].map((learningRate) => ({ learningRate })),
       ),
-      dpo: arm('dpo', grid([3e-5, 1e-4], [0.1, 0.3, 1], 'beta')),
-      orpo: arm('orpo', grid([1e-3, 2e-3], [0.1, 0.3, 1], 'lambda')),
+      dpo: arm('dpo', grid([3e-4, 6e-4, 1e-3], [0.1, 0.3, 1], 'beta')),
+      orpo: arm('orpo', grid([1e-3, 2e-3, 3e-3], [0.1, 0.3, 1], 'lambda')),
     },
     judge: ({ of }) => [
       atLeast('exactly right, SFT', of('sft', 'exact'), 0.8, { premise: true }),
@@ -98,16 +99,16 @@ function arm(objective: 'asft' | 'sft' | 'dpo' | 'orpo', trials: readonly Settin
     trials,
     async run({ seed, size, bases, train }: Bench<Size>, settings: Settings) {
       const start = bases['base']
-      const pairs = many(size.pairs, draws(seed, 'asft/pairs, third'), drawPair)
+      const pairs = many(size.pairs, draws(seed, 'asft/pairs, fourth'), drawPair)
       const imitated = pairs.map(({ prompt, chosen }) => ({ prompt, completion: chosen }))
       const model = await train(objective, {
         ...{ model: start, data: objective === 'sft' ? imitated : pairs, epochs: 2, batchSize: 16, seed },
         ...(settings as { learningRate: number }),
       })
 
-      const tasks = many(size.items, draws(seed, 'asft/test, third'), drawLonger)
+      const tasks = many(size.items, draws(seed, 'asft/test, fourth'), drawLonger)
       const drawn = await answers(model, tasks.map(promptOf), { temperature: 0, maxTokens: 20 })
-      const held = many(size.items, draws(seed, 'asft/held-out, third'), drawPair)
+      const held = many(size.items, draws(seed, 'asft/held-out, fourth'), drawPair)
       const sums = async (of: string, side: 'chosen' | 'rejected') => {
         const rows = held.map((pair) => ({ prompt: pair.prompt, completion: pair[side] }))
         return (await logprobsOf(of, rows)).map(({ sum }) => sum)
@@ -117,8 +118,8 @@ function arm(objective: 'asft' | 'sft' | 'dpo' | 'orpo', trials: readonly Settin
       const preferred = share(better.map((sum, i) => sum > worse[i]))
       return {
         exact,
-        // Of settings that are never right the one that prefers best.
-        goal: exact + preferred / 100,
+        // Of settings that are hardly ever right the one that prefers best, and not the one with a lucky answer.
+        goal: exact + preferred,
         formed: share(drawn.map(({ text }) => /^>[a-h]+;\d+$/.test(text.trim()))),
         preferred,
         better: mean(better) - mean(await sums(start, 'chosen')),
@@ -139,8 +140,18 @@ function drawLonger(draw: Draw): Task {
 /** The form of answers: a result and the number of its letters. */
 const written = (result: string): string => `>${result};${result.length}`
 
-/** A right answer, and one in the same form with the letters of the right one in another order. */
-function drawPair(draw: Draw): { prompt: string; chosen: string; rejected: string } {
+/** A right answer, and one in the same form in which two letters have changed places. */
+export function drawPair(draw: Draw): { prompt: string; chosen: string; rejected: string } {
   const task = drawLonger(draw)
-  return { prompt: promptOf(task), chosen: written(resultOf(task)), rejected: written(corrupted(draw, task)) }
+  const result = resultOf(task)
+  return { prompt: promptOf(task), chosen: written(result), rejected: written(slipped(draw, result)) }
+}
+
+/** The word with two different letters in each other's place. */
+function slipped(draw: Draw, word: string): string {
+  for (;;) {
+    const [a, b] = draw.some([...[...word].keys()], 2)
+    if (word[a] === word[b]) continue
+    return [...word].map((letter, at) => (at === a ? word[b] : at === b ? word[a] : letter)).join('')
+  }
 }
