@@ -14,6 +14,15 @@ test('no effect at all is no effect, however surely', () => {
   expect(atLeast('gain', [0, 0, 0], 0, { beyond: 0 }).holds).toBe(false)
 })
 
+test('a bound that is reached by counts is reached, whatever floating point makes of their fractions', () => {
+  const shares = less([435 / 500, 471 / 500, 447 / 500], [449 / 500, 470 / 500, 464 / 500])
+  expect(shares.reduce((a, b) => a + b, 0) / 3).toBeLessThan(-0.02)
+  expect(atLeast('right', shares, -0.02)).toMatchObject({ holds: true })
+  expect(atLeast('right', shares, 0, { refutedAt: -0.02 })).toMatchObject({ refuted: true })
+  expect(atLeast('right', [-30.001 / 1500, -30.001 / 1500], -0.02).holds).toBe(false)
+  expect(atLeast('gain', [0.1 + 0.2 - 0.3, 0.1 + 0.2 - 0.3], 0, { beyond: 0 }).holds).toBe(false)
+})
+
 test('what refutes is said apart from what fails to hold', () => {
   const refutes = { beyond: 0, refutedAt: 0 }
   expect(atLeast('gain', [-0.1, -0.2, 0.1], 0.05, refutes)).toMatchObject({ holds: false, refuted: true })

@@ -20,21 +20,27 @@ export function atMost(what: string, values: readonly number[], bound: number, b
   return check(what, values, { side: 'at most', bound }, bounds)
 }
 
+/**
+ * What sums of fractions lose in floating point, and no figure that is measured can differ by: a mean that is the bound by its
+ * counts reaches it.
+ */
+const rounding = 1e-9
+
 function check(what: string, values: readonly number[], wanted: Check['wanted'], bounds: Bounds): Check {
   const measured = studentInterval(values)
   const { beyond, refutedAt, premise } = bounds
   const upward = wanted.side === 'at least'
-  const reaches = (value: number, bound: number) => (upward ? value >= bound : value <= bound)
+  const lead = (value: number, bound: number) => (upward ? value - bound : bound - value)
   const near = (interval: Interval) => (upward ? interval.low : interval.high)
-  const clear = beyond === undefined || (near(measured) !== beyond && reaches(near(measured), beyond))
+  const clear = beyond === undefined || lead(near(measured), beyond) > rounding
   return {
     what,
     measured,
     wanted,
     ...(beyond !== undefined && { beyond }),
     ...(premise && { premise }),
-    holds: reaches(measured.value, wanted.bound) && clear,
-    refuted: refutedAt !== undefined && (upward ? measured.value <= refutedAt : measured.value >= refutedAt),
+    holds: lead(measured.value, wanted.bound) >= -rounding && clear,
+    refuted: refutedAt !== undefined && lead(measured.value, refutedAt) <= rounding,
   }
 }
 
