@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { DataSource } from '../data/index.ts'
 import { openModel } from '../engine/index.ts'
-import { draws, many } from '../envs/draw.ts'
-import { drawContent, drawReply, drawRequest, goldScore, type Request } from '../envs/replies.ts'
+import { type Draw, draws, many } from '../envs/draw.ts'
+import { type Content, drawReply, drawRequest, goldScore, type Request } from '../envs/replies.ts'
 import { mean } from '../evaluate/index.ts'
 import {
   answers,
@@ -78,19 +78,16 @@ async function withRewardModel<T>(folder: string, use: (grader: Grader) => Promi
   return await use(judgeGrader(rewardModelJudge([open])))
 }
 
-const trials = [
-  { rate: 1e-4, beta: 0.1 },
-  { rate: 1e-4, beta: 0.3 },
-  { rate: 2e-4, beta: 1 },
-]
+const trials = [5e-5, 1e-4, 2e-4].flatMap((rate) => [0.15, 0.5].map((beta) => ({ rate, beta })))
 
 /**
  * The workflow of online RLHF (Dong et al. 2024, arXiv:2405.07863): a model is tuned on demonstrations, a reward model on
  * pairs, and then the first learns by DPO, round after round, from the best and the worst of several answers of its own as the
  * second judges them.
  *
- * All arms of the proof get the same prompts and as many updates. The reward model has learnt from pairs a tenth of which is
- * the wrong way round; it alone judges, and the hidden gold score measures.
+ * All arms of the proof get the same prompts and as many updates. The start is poor and far from what the reward model asks for.
+ * That one has learnt from people of whom four in ten take the longer answer for the better one, so that it errs, most of all on
+ * answers unlike those of the start; it alone judges, and the hidden gold score measures.
  */
 export default recipe({
   id: 'rlhf-workflow',
@@ -111,20 +108,20 @@ export default recipe({
     claim:
       'With the same prompts and updates three rounds of DPO on the best and worst of eight own answers reach a gold score at least 0.3 standard deviations above that of DPO on such pairs of the start alone, and no less than with two answers a prompt; a cost of each token takes at least 15 % off the length and at most 2 % off the gold score.',
     baseline: 'offline',
-    seeds: 3,
+    seeds: 4,
     pilots: 1,
     goal: 'gold',
     shrunk:
-      'a model of 0.3 M parameters; a reward model on 4000 pairs, a tenth of them the wrong way round; DPO without label smoothing.',
+      'a model of 0.3 M parameters; a reward model on 4000 pairs, four in ten of them by length; DPO without label smoothing. A second design, on new draws: in the first the start was of middling quality and a tenth of the pairs the wrong way round, so that pairs of the start alone told nearly all (online less offline 0.08 standard deviations, from -0.004 to 0.164; not shown). On a pilot seed of the poor start with a tenth the wrong way round it was no more; the more the reward model errs, the sooner learning from pairs of the start alone overshoots.',
     objectives: ['sft', 'reward', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, texts: 20_000, pairs: 4000, prompts: 1800, updates: 180, requests: 400 },
+      full: { width: 96, layers: 3, texts: 60_000, pairs: 4000, prompts: 3600, updates: 450, requests: 400 },
       smoke: { width: 32, layers: 1, texts: 64, pairs: 24, prompts: 6, updates: 3, requests: 4 },
     },
     bases: async ({ fresh, trained }, size) => {
-      const data = many(size.texts, draws(0, 'workflow/demonstrations'), (draw) => {
+      const data = many(size.texts, draws(0, 'workflow, second/demonstrations'), (draw) => {
         const request = drawRequest(draw)
-        return { prompt: request.prompt, completion: drawReply(draw, request, drawContent(draw)) }
+        return { prompt: request.prompt, completion: drawReply(draw, request, poorContent(draw)) }
       })
       const texts = data.map(({ prompt, completion }) => prompt + completion)
       const model = await fresh({ ...size, texts, vocabSize: 512, context: 64, seed: 0 })
@@ -135,7 +132,7 @@ export default recipe({
       'online, previous reference': arm({ reference: 'previous' }),
       'online, best and random': arm({ pairing: 'best-random' }),
       'online, two answers': arm({ n: 2 }),
-      'online, cost of tokens': arm({ tokenCost: 0.1 }),
+      'online, cost of tokens': arm({ tokenCost: 0.3 }),
       offline: arm({ rounds: 1 }),
     },
     judge: ({ of }) => {
@@ -183,7 +180,11 @@ interface Size {
 }
 
 const sampling = { maxTokens: 24, temperature: 1 }
-const flips = 0.1
+/** The share of the pairs whose annotator takes the longer reply for the better one. */
+const hasty = 0.4
+
+/** The content of a poor reply: as many words against it as for it. */
+const poorContent = (draw: Draw): Content => ({ good: draw.below(3), bad: draw.below(3), filler: 1 + draw.below(4) })
 
 type Given = Request & { chosen: string; rejected: string }
 
@@ -196,23 +197,27 @@ function pairsOf(bench: Bench<Size>): Promise<Given[]> {
   return drawn.pairs
 }
 
-/** Pairs of answers of the start, by gold score, a tenth of them the wrong way round. */
+/** Pairs of answers of the start, which some annotators judge by gold score and the others by length. */
 async function drawPairs({ seed, size, bases }: Bench<Size>): Promise<Given[]> {
-  const stream = draws(seed, 'workflow/pairs')
-  const requests = many(Math.ceil(1.6 * size.pairs), stream, (draw) => drawRequest(draw))
-  const asked = requests.flatMap(({ prompt }) => [prompt, prompt])
-  const drawn = (await answers(bases['start'], asked, { ...sampling, seed })).map(({ text }) => text)
-  const told = drawn.some((text, i) => goldScore(requests[i >> 1], text) > 0)
-  // A model that has learnt nothing yet gives no reply of any worth: the smoke test takes those that it was shown.
-  const shown = (i: number) => drawReply(stream(i), requests[i >> 1], drawContent(stream(i)))
-  const replies = told ? drawn : drawn.map((_, i) => shown(i))
-  const pairs = requests.flatMap((request, i): Given[] => {
-    const [a, b] = [replies[2 * i], replies[2 * i + 1]]
-    const gap = goldScore(request, a) - goldScore(request, b)
-    if (gap === 0) return []
-    const isFirst = gap > 0 !== draws(seed, 'workflow/flips')(i).chance(flips)
-    return [{ ...request, chosen: isFirst ? a : b, rejected: isFirst ? b : a }]
-  })
+  const pairs: Given[] = []
+  for (let turn = 0; pairs.length < size.pairs; turn++) {
+    const stream = draws(seed, `workflow, second/pairs/${turn}`)
+    const requests = many(size.pairs, stream, (draw) => drawRequest(draw))
+    const twice = requests.flatMap(({ prompt }) => [prompt, prompt])
+    const drawn = (await answers(bases['start'], twice, { ...sampling, seed: seed + 1e6 * turn })).map((a) => a.text)
+    const told = drawn.some((text, i) => goldScore(requests[i >> 1], text) > 0)
+    // A model that has learnt nothing yet gives no reply of any worth: the smoke test takes those that it was shown.
+    const shown = (i: number) => drawReply(stream(i), requests[i >> 1], poorContent(stream(i)))
+    const replies = told ? drawn : drawn.map((_, i) => shown(i))
+    const annotator = draws(seed, `workflow, second/annotators/${turn}`)
+    for (const [i, request] of requests.entries()) {
+      const [a, b] = [replies[2 * i], replies[2 * i + 1]]
+      const gap = goldScore(request, a) - goldScore(request, b)
+      const longer = a.length - b.length
+      const isFirst = longer !== 0 && annotator(i).chance(hasty) ? longer > 0 : gap > 0
+      if (gap !== 0) pairs.push({ ...request, chosen: isFirst ? a : b, rejected: isFirst ? b : a })
+    }
+  }
   return pairs.slice(0, size.pairs)
 }
 
@@ -248,7 +253,7 @@ function gap(now: readonly Seen[], start: readonly Seen[]): number {
 
 /** Answers of a model to new requests, one each. */
 async function answered(model: string, { seed, size }: Bench<Size>, grader: Grader) {
-  const requests = many(size.requests, draws(seed, 'workflow/requests'), (draw) => drawRequest(draw))
+  const requests = many(size.requests, draws(seed, 'workflow, second/requests'), (draw) => drawRequest(draw))
   const prompts = requests.map(({ prompt }) => prompt)
   const drawn = await answers(model, prompts, { ...sampling, seed })
   let seen: Seen[] = []
@@ -269,7 +274,7 @@ function arm(own: Partial<Keys>) {
       const { skipSft, sftRate, rewardRate, ...defaults } = keys.parse({ labelSmoothing: 0, ...own })
       const settings = { ...defaults, rate: Number(rate), beta: Number(beta), seed, ...sampling }
       const stepsPerRound = size.updates / settings.rounds
-      const prompts = pairs.slice(0, size.prompts).map(({ prompt, themes }) => ({ prompt, themes }))
+      const prompts = many(size.prompts, draws(seed, 'workflow, second/prompts'), (draw) => drawRequest(draw))
       return withRewardModel(judge, async (grader) => {
         const before = await answered(start, bench, grader)
         const rounds: Seen[][] = []
