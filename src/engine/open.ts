@@ -106,16 +106,23 @@ export async function openText(
   return { tokenizer, template: await openTemplate(given, [folder, base], tokenizer), folder, base }
 }
 
-/** Opens a model by name, with its tokenizer and chat template, on a backend of its own, which `close` frees, or on that of another. */
+/**
+ * Opens a model by name, with its tokenizer and chat template, on a backend of its own, which `close` frees, or on that of the
+ * model it lies beside.
+ */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
   const { train = 'none', quantize, beside, signal, onProgress } = options
   checkFrozen(train, quantize)
   const { folder, base, tokenizer, template } = await openText(name, options)
-  const own = beside ? null : await openBackend({ kind: options.backend, threads: options.threads, onProgress })
-  const backend = own ?? (beside as Pick<OpenModel, 'model'>).model.backend
+  const shared = beside?.model.backend
+  const backend = shared ?? (await openBackend({ kind: options.backend, threads: options.threads, onProgress }))
+  const closeBackend = () => {
+    if (!shared) backend.close()
+  }
+  let model: Model | null = null
   try {
     const isScore = options.score || (folder !== base && (await adapterHasScore(folder)))
-    const model = await loadModel(base, {
+    model = await loadModel(base, {
       backend,
       train: train === 'adapter' ? (isScore ? 'score' : 'none') : train,
       ...(isScore && { scoreSeed: options.seed ?? 0 }),
@@ -135,11 +142,12 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
     const engine = openLocalEngine(model, { ...options, tokenizer })
     const close = async () => {
       await engine.close()
-      own?.close()
+      closeBackend()
     }
     return { engine, model, tokenizer, template, folder, base, close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    own?.close()
+    model?.dispose()
+    closeBackend()
     throw error
   }
 }

@@ -46,7 +46,7 @@ test('nash-md plays against the mixture, which a fresh adapter leaves the model 
   expect(texts('opponent')).not.toEqual(texts('answer'))
 })
 
-test('nash-md without an adapter mixes with a second model, and learns as from the same mixture', async () => {
+test('nash-md without an adapter mixes with a second model, which it is itself until its first update', async () => {
   const keys = { stepsPerRound: 1, learningRate: 0.02 }
   const [half, none, whole] = [
     await run('nash-md', keys),
