@@ -9,6 +9,7 @@ import {
   longestProgram,
   mutated,
   passes,
+  unguarded,
   validated,
 } from './programs.ts'
 
@@ -27,7 +28,7 @@ test('a reference computes what its instruction names, the last step first', () 
   const steps: Record<string, (x: number) => number> = {
     ...{ '+1': (x) => x + 1, '+2': (x) => x + 2, '+3': (x) => x + 3, '-1': (x) => x - 1, '-2': (x) => x - 2 },
     ...{ '-3': (x) => x - 3, x2: (x) => 2 * x, x3: (x) => 3 * x, x4: (x) => 4 * x, x6: (x) => 6 * x },
-    ...{ sq: (x) => x * x, neg: (x) => -x },
+    ...{ sq: (x) => x * x, neg: (x) => -x, abs: (x) => Math.abs(x), pos: (x) => Math.max(x, 0) },
   }
   for (const { prompt, reference } of many(500, at, drawInstruction)) {
     const named = prompt.slice(0, -1).split(' ').toReversed()
@@ -39,18 +40,30 @@ test('a reference computes what its instruction names, the last step first', () 
 
 test('a flawed program is another function', () => {
   for (const [i, item] of many(300, at, drawInstruction).entries()) {
-    for (const flaw of ['order', 'slip'] as const) expect(isSame(flawed(at(i), item, flaw), item.reference)).toBe(false)
+    for (const flaw of ['forgotten', 'order', 'slip'] as const)
+      expect(isSame(flawed(at(i), item, flaw), item.reference)).toBe(false)
     expect(isSame(mutated(at(i), item.reference), item.reference)).toBe(false)
+  }
+})
+
+test('ordinary arguments are not negative; who forgets the guard writes what comes out without it', () => {
+  for (const { reference } of many(300, at, drawInstruction)) {
+    const ordinary = drawTests(at(0), reference, { ordinary: 1, forgetful: 0 })
+    expect(ordinary.every(({ input }) => input >= 0)).toBe(true)
+    expect(passes(reference, ordinary)).toBe(true)
+    const forgetful = drawTests(at(0), reference, { ordinary: 0, forgetful: 1 })
+    expect(new Set(forgetful.map(({ input }) => input)).size).toBe(5)
+    expect(passes(unguarded(reference), forgetful)).toBe(true)
   }
 })
 
 test('a test that the reference fails is never used, nor are tests that let a mutant pass', () => {
   const items = many(500, at, (draw) => {
     const { reference } = drawInstruction(draw)
-    return { reference, tests: drawTests(draw, reference) }
+    return { reference, tests: drawTests(draw, reference, { ordinary: 0.6, forgetful: 0.25 }) }
   })
   const wrong = items.flatMap(({ reference, tests }) => tests.filter((one) => !passes(reference, [one]))).length
-  expect(Math.abs(wrong / 2500 - 0.15)).toBeLessThan(0.03)
+  expect(Math.abs(wrong / 2500 - 0.11)).toBeLessThan(0.03)
   for (const [i, item] of items.entries()) {
     const sound = validated(at(i), item)
     if (sound.length > 0) expect(passes(item.reference, sound)).toBe(true)

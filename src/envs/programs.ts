@@ -4,6 +4,9 @@ import type { Draw } from './draw.ts'
  * Programs of at most 8 steps from integers to integers, one letter a step. An instruction names a function as a composition,
  * its last step first: `sq x6 +2=` asks for the square of six times the sum with 2, and `iiDts` is one program that computes
  * it. Many programs compute one function, and the interpreter says whether one does.
+ *
+ * One name of each instruction is a guard, which changes negative values alone: who forgets it is wrong only where the value
+ * before it is negative, so that tests of ordinary arguments may not tell.
  */
 export interface Instruction {
   prompt: string
@@ -24,6 +27,8 @@ const steps: Readonly<Record<string, (x: number) => number>> = {
   t: (x) => 3 * x,
   s: (x) => x * x,
   n: (x) => -x,
+  a: (x) => Math.abs(x),
+  r: (x) => Math.max(x, 0),
 }
 const letters = Object.keys(steps)
 
@@ -42,6 +47,9 @@ const names: Readonly<Record<string, readonly string[]>> = {
   sq: ['s'],
   neg: ['n'],
 }
+
+/** The names of guards and their letters. */
+const guards: Readonly<Record<string, string>> = { abs: 'a', pos: 'r' }
 
 export const longestProgram = 8
 
@@ -64,33 +72,39 @@ export function passes(program: string, tests: readonly ProgramTest[]): boolean 
 
 const everywhere = Array.from({ length: 13 }, (_, i) => i - 6)
 
-/** Whether two programs are one function, as far as arguments from -6 to 6 tell: more than two polynomials need. */
+/** Whether two programs are one function, as far as arguments from -6 to 6 tell. */
 export const isSame = (a: string, b: string): boolean =>
   everywhere.every((x) => interpret(a, x) !== null && (interpret(a, x) ?? 0) === (interpret(b, x) ?? Number.NaN))
 
-/** How a program may be flawed: its steps in the order in which the instruction is read, or one letter another. */
-export type Flaw = 'order' | 'slip'
+/** How a program may be flawed: without its guard, its steps in the order in which the instruction is read, or one letter another. */
+export type Flaw = 'forgotten' | 'order' | 'slip'
 
 /** A program with a flaw that makes it another function; a slip where the other order makes none. */
 export function flawed(draw: Draw, { prompt, reference }: Instruction, flaw: Flaw): string {
+  if (flaw === 'forgotten') return unguarded(reference)
   const asRead = prompt
     .slice(0, -1)
     .split(' ')
-    .map((name) => names[name][0])
+    .map((name) => guards[name] ?? names[name][0])
   const other = asRead.join('')
   return flaw === 'order' && !isSame(other, reference) ? other : mutated(draw, reference)
 }
 
-/** An instruction of 3 or 4 names, with at most one square. */
+/** An instruction of 2 or 3 names, with at most one square, and a guard among them without which it is another function. */
 export function drawInstruction(draw: Draw): Instruction {
   for (;;) {
-    const asked = Array.from({ length: 3 + draw.below(2) }, () => draw.pick(Object.keys(names)))
-    const reference = asked.map((name) => draw.pick(names[name])).join('')
+    const plain = Array.from({ length: 2 + draw.below(2) }, () => draw.pick(Object.keys(names)))
+    const asked = plain.toSpliced(draw.below(plain.length + 1), 0, draw.pick(Object.keys(guards)))
+    const reference = asked.map((name) => guards[name] ?? draw.pick(names[name])).join('')
     const squares = asked.filter((name) => name === 'sq').length
-    if (reference.length > longestProgram || squares > 1) continue
+    if (reference.length > longestProgram || squares > 1 || isSame(unguarded(reference), reference)) continue
     return { prompt: `${asked.toReversed().join(' ')}=`, reference }
   }
 }
+
+/** The program without its guard. */
+export const unguarded = (program: string) =>
+  [...program].filter((letter) => !Object.values(guards).includes(letter)).join('')
 
 /** A program with one letter another, gone or doubled, that is another function. */
 export function mutated(draw: Draw, program: string): string {
@@ -104,13 +118,22 @@ export function mutated(draw: Draw, program: string): string {
 
 const testCount = 5
 
-/** Five tests at different arguments, each wrong by a little with probability 0.15. */
-export function drawTests(draw: Draw, reference: string, corrupted = 0.15): ProgramTest[] {
-  return draw.some(everywhere, testCount).map((input) => {
-    const output = interpret(reference, input) ?? 0
-    const off = draw.chance(corrupted) ? (1 + draw.below(3)) * (draw.chance(0.5) ? 1 : -1) : 0
-    return { input, output: output + off }
-  })
+/** Who writes the tests of an instruction: the shares of those who take ordinary arguments alone, and of those who forget the guard. */
+export interface Writers {
+  ordinary: number
+  forgetful: number
+}
+
+/**
+ * Five tests at different arguments. Ordinary arguments are not negative; who forgets the guard writes what comes out without
+ * it, which is wrong where it matters.
+ */
+export function drawTests(draw: Draw, reference: string, { ordinary, forgetful }: Writers): ProgramTest[] {
+  const isOrdinary = draw.chance(ordinary)
+  const isForgetful = !isOrdinary && draw.chance(forgetful / (1 - ordinary))
+  const from = isOrdinary ? everywhere.filter((x) => x >= 0) : everywhere
+  const program = isForgetful ? unguarded(reference) : reference
+  return draw.some(from, testCount).map((input) => ({ input, output: interpret(program, input) ?? 0 }))
 }
 
 /** The tests that the reference passes; none where these let one of its mutants pass too. */

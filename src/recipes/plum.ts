@@ -2,17 +2,20 @@ import { z } from 'zod'
 import { HoneError, showValue } from '../base/index.ts'
 import type { DataSource } from '../data/index.ts'
 import { openSource } from '../data/sources.ts'
-import { draws, many } from '../envs/draw.ts'
+import { type Draw, draws, many } from '../envs/draw.ts'
 import {
   drawInstruction,
   drawTests,
+  type Flaw,
   flawed,
   type Instruction,
   isSame,
   longestProgram,
   type ProgramTest,
   passes,
+  unguarded,
   validated,
+  type Writers,
 } from '../envs/programs.ts'
 import { mean } from '../evaluate/index.ts'
 import {
@@ -105,16 +108,20 @@ async function testedPrompts(source: DataSource, minTests: number): Promise<obje
   throw new HoneError('E_EMPTY', `no prompt has ${minTests} tests that its solution passes and an empty program fails`)
 }
 
-const rates = [1e-4, 3e-4].flatMap((learningRate) => [1, 3].map((beta) => ({ learningRate, beta })))
-const rftRates = [1e-4, 3e-4, 1e-3].map((learningRate) => ({ learningRate, perPrompt: 4 }))
+const contrast = [1e-4, 3e-4].flatMap((learningRate) => [0.03, 0.1, 0.3, 1].map((beta) => ({ learningRate, beta })))
+const imitation = [3e-5, 1e-4, 3e-4, 1e-3].flatMap((learningRate) =>
+  [1, 4].map((perPrompt) => ({ learningRate, perPrompt })),
+)
 
 /**
  * PLUM (Zhang et al. 2024, arXiv:2406.06887): the model's own programs are run against tests, and those that pass are preferred
  * to those that fail. A test counts only if a reference solution passes it; prompts whose programs all pass or all fail teach
  * nothing.
  *
- * The proof's programs are rows of letters, whose interpreter is the sandbox. What the model imitated is flawed in half of the
- * cases, so that it can more than it mostly does.
+ * The proof's programs are rows of letters, whose interpreter is the sandbox. What the model imitated is flawed in three of
+ * five cases: mostly a guard against negative values is forgotten. Six in ten writers of tests take ordinary arguments alone, by
+ * which that often does not show: such programs pass, and imitation keeps them, while none that fails for its guard is ever
+ * preferred to one that has it. One writer in four forgets the guard as well, and its tests fail programs that are right.
  */
 export default recipe({
   id: 'plum',
@@ -133,24 +140,23 @@ export default recipe({
     claim:
       'With as many samples, PLUM raises pass@1 by at least 10 points over SFT and no less than rejection-sampling SFT does, by at least 2 points more than DPO on samples of another model, and by at least 3 points more than with corrupted tests left in.',
     baseline: 'rft',
-    seeds: 3,
+    seeds: 5,
     pilots: 1,
     goal: 'pass',
     shrunk:
-      'programs of at most 8 letters over six operations and a model of 0.5 M parameters whose demonstrations are flawed in half of the cases; three rounds of 500 prompts with 20 samples each.',
+      'programs of at most 8 letters over eight operations and a model of 0.5 M parameters whose demonstrations are flawed in three of five cases; three rounds of 500 prompts with 20 samples each. A design on new draws. In the first no program was right by luck, a wrong test matched no program, and the other model erred as the start did, so that imitation was clean (PLUM less RFT -13.7 points) and neither validation (0.1) nor own samples (-3.1) had anything to add; pairs were seen once, in batches of 16. A second, with other habits and without the check of tests by mutants, was not taken: RFT -3.2, off-policy 0.7, all tests 0.5. On the pilot seed, with a quarter of the updates and slips in a tenth of the demonstrations, RFT came to 0.625 and PLUM to 0.612; with the slips of now to 0.617 and 0.653.',
     objectives: ['dpo', 'kto', 'sft'],
     sizes: {
-      full: { width: 96, layers: 4, texts: 8000, prompts: 500, n: 20, items: 400 },
+      full: { width: 96, layers: 4, texts: 24_000, prompts: 500, n: 20, items: 400 },
       smoke: { width: 32, layers: 1, texts: 64, prompts: 4, n: 2, items: 4 },
     },
     bases: async ({ fresh, trained }, { texts, ...size }) => {
       const tuned = async (seed: number) => {
         const model = await fresh({ ...size, texts: ['0'], vocabSize: 257, context: 48, seed })
-        const data = many(texts, draws(seed, 'plum/demonstrations'), (draw) => {
+        const data = many(texts, draws(seed, 'plum, third/demonstrations'), (draw) => {
           const asked = drawInstruction(draw)
-          const isFlawed = draw.chance(0.5)
-          const flaw = draw.chance(0.5) ? 'order' : 'slip'
-          return { prompt: asked.prompt, completion: isFlawed ? flawed(draw, asked, flaw) : asked.reference }
+          const flaw = flawOf(draw, seed === 0 ? habits.start : habits.other)
+          return { prompt: asked.prompt, completion: flaw ? flawed(draw, asked, flaw) : asked.reference }
         })
         const how = { epochs: 1, batchSize: 32, learningRate: 2e-3, schedule: 'linear', warmup: 10, seed } as const
         return trained('sft', { model, data, ...how })
@@ -158,11 +164,11 @@ export default recipe({
       return { start: await tuned(0), other: await tuned(1) }
     },
     arms: {
-      'plum-dpo': arm(rates, (run) => plum(run, run.prompts.sound)),
-      'plum-kto': arm(rates, (run) => plum(run, run.prompts.sound, { loss: 'kto' })),
-      unfiltered: arm(rates, (run) => plum(run, run.prompts.all)),
-      'off-policy': arm(rates, offPolicy),
-      rft: arm([...rftRates, { learningRate: 3e-4, perPrompt: 1 }], ({ bench, model, grader, prompts, settings }) => {
+      'plum-dpo': arm(contrast, (run) => plum(run, run.prompts.sound)),
+      'plum-kto': arm(contrast, (run) => plum(run, run.prompts.sound, { loss: 'kto' })),
+      unfiltered: arm(contrast, (run) => plum(run, run.prompts.all)),
+      'off-policy': arm(contrast, offPolicy),
+      rft: arm(imitation, ({ bench, model, grader, prompts, settings }) => {
         const { loss: _, minTests: _tests, beta: _beta, ...own } = settings
         return bench.online('rft', { ...own, model, grader, data: prompts.sound })
       }),
@@ -195,6 +201,23 @@ interface Size {
 }
 
 const rounds = 3
+
+/** Whose tests there are. */
+const writers: Writers = { ordinary: 0.6, forgetful: 0.25 }
+
+/** The shares of the demonstrations that have a flaw, by its kind; the other model forgets less often and errs otherwise as often. */
+const habits: Readonly<Record<'start' | 'other', Readonly<Record<Flaw, number>>>> = {
+  start: { forgotten: 0.58, order: 0, slip: 0.02 },
+  other: { forgotten: 0.25, order: 0.33, slip: 0.02 },
+}
+
+function flawOf(draw: Draw, { forgotten, order, slip }: Readonly<Record<Flaw, number>>): Flaw | null {
+  const at = draw.below(100) / 100
+  if (at < forgotten) return 'forgotten'
+  if (at < forgotten + order) return 'order'
+  return at < forgotten + order + slip ? 'slip' : null
+}
+
 const sampling = { maxTokens: longestProgram + 1, temperature: 1 }
 
 type Tested = Instruction & { tests: ProgramTest[] }
@@ -224,7 +247,7 @@ async function offPolicy({ bench, model, grader, prompts, settings }: Run): Prom
   const scores = await grader.grade(answered)
   const none = { demonstration: null, opponents: [], opponentScores: [] }
   const data = answered.flatMap((one, index) => {
-    const chance = (place: number) => draws(seed, `plum/off-policy/${place}`)(index).below(2 ** 30) / 2 ** 30
+    const chance = (place: number) => draws(seed, `plum, third/off-policy/${place}`)(index).below(2 ** 30) / 2 ** 30
     const lessons = onlineMethods['plum'].learn(
       { ...one, ...none, index, scores: scores[index] },
       pairing(settings),
@@ -249,12 +272,12 @@ function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>) {
     async run(bench: Bench<Size>, tried: Settings): Promise<Figures> {
       const { seed, size, bases } = bench
       const model = bases['start']
-      const all = many(rounds * size.prompts, draws(seed, 'plum/prompts'), (draw): Tested => {
+      const all = many(rounds * size.prompts, draws(seed, 'plum, third/prompts'), (draw): Tested => {
         const asked = drawInstruction(draw)
-        return { ...asked, tests: drawTests(draw, asked.reference) }
+        return { ...asked, tests: drawTests(draw, asked.reference, writers) }
       })
       const sound = all.flatMap((row, i) => {
-        const tests = validated(draws(seed, 'plum/mutants')(i), row)
+        const tests = validated(draws(seed, 'plum, third/mutants')(i), row)
         return tests.length < 3 ? [] : [{ ...row, tests }]
       })
       const settings = keys.parse({
@@ -264,25 +287,32 @@ function arm(trials: readonly Settings[], tune: (run: Run) => Promise<string>) {
           rounds,
           promptsPerRound: size.prompts,
           perPrompt: 4,
-          epochs: 1,
-          batchSize: 16,
+          epochs: 2,
+          batchSize: 8,
           seed,
         },
         ...tried,
       })
       const tuned = await tune({ bench, model, grader: interpreter, prompts: { all, sound }, settings })
-      const asked = many(size.items, draws(seed, 'plum/test'), drawInstruction)
-      const hits = async (of: string, n: number) => {
-        const drawn = await answers(
-          of,
-          asked.flatMap(({ prompt }) => Array<string>(n).fill(prompt)),
-          { ...sampling, seed },
-        )
-        return asked.map((item, i) => drawn.slice(i * n, (i + 1) * n).map(({ text }) => isSame(text, item.reference)))
+      const asked = many(size.items, draws(seed, 'plum, third/test'), drawInstruction)
+      const programs = async (of: string, n: number) => {
+        const prompts = asked.flatMap(({ prompt }) => Array<string>(n).fill(prompt))
+        const drawn = await answers(of, prompts, { ...sampling, seed })
+        return asked.map((_, i) => drawn.slice(i * n, (i + 1) * n).map(({ text }) => text))
       }
-      const [before, after] = [await hits(model, 16), await hits(tuned, 4)]
+      const equal = (drawn: string[][], wanted: (item: Instruction) => string) =>
+        drawn.map((own, i) => own.map((text) => isSame(text, wanted(asked[i]))))
+      const [first, last] = [await programs(model, 16), await programs(tuned, 4)]
+      const [before, after] = [equal(first, ({ reference }) => reference), equal(last, ({ reference }) => reference)]
+      const forgotten = equal(last, ({ reference }) => unguarded(reference))
       const any = (hits: boolean[][]) => share(hits.map((own) => own.some(Boolean)))
-      return { pass: mean(after.map(share)), start: mean(before.map(share)), start16: any(before), sound: sound.length }
+      return {
+        pass: mean(after.map(share)),
+        forgotten: mean(forgotten.map(share)),
+        start: mean(before.map(share)),
+        start16: any(before),
+        sound: sound.length,
+      }
     },
   }
 }
