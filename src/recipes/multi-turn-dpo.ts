@@ -40,6 +40,10 @@ const preferred = { referenceShare: 0, pairing: 'best-worst' } as const
  *
  * A round is a training of its own, on prompts of its own, and passes over its few pairs about four times: enough to learn the
  * checker's errors too, unless β holds the model near the reference. That of the start then holds it back over all rounds.
+ *
+ * The lead over RAFT in its record rests on one seed of eight, in which RAFT fell apart at the rate that the pilots chose: over
+ * the other seven it is 0.8 points. The fixed reference chose the least rate and β; on the pilot seeds half the rate comes to
+ * 79 % right and a quarter of the β to 77 and 89 %, where the chosen ones come to 89 and 90 %.
  */
 export default recipe({
   id: 'multi-turn-dpo',

@@ -121,7 +121,8 @@ const imitation = [3e-5, 1e-4, 3e-4, 1e-3].flatMap((learningRate) =>
  * The proof's programs are rows of letters, whose interpreter is the sandbox. What the model imitated is flawed in three of
  * five cases: mostly a guard against negative values is forgotten. Six in ten writers of tests take ordinary arguments alone, by
  * which that often does not show: such programs pass, and imitation keeps them, while none that fails for its guard is ever
- * preferred to one that has it. One writer in four forgets the guard as well, and its tests fail programs that are right.
+ * preferred to one that has it. One writer in four forgets the guard as well, and its tests fail programs that are right. The
+ * other model, whose samples are the off-policy ones, forgets the guard less often and errs otherwise as often.
  */
 export default recipe({
   id: 'plum',

@@ -45,6 +45,7 @@ const plain = grid([2.5e-5, 5e-5, 1e-4, 2e-4], [0.3, 1, 3], [0])
  * in the weight of the exploring term alone: all of them draw and judge eight answers a prompt and round, and the usual one.
  * That answer wins a pair of its prompt until a rare one is met, and each gain of it makes meeting one less likely. In such a
  * pair the two terms balance where the logistic function of the margin is 1 - α: only α of some tenths holds the usual one back.
+ * What is left of it goes to worthless answers too, so that the mean reward ends lower than DPO's: exploring is what is measured.
  */
 export default recipe({
   id: 'selm',
