@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { DataSource } from '../data/index.ts'
 import { openModel } from '../engine/index.ts'
 import { type Draw, draws, many } from '../envs/draw.ts'
-import { type Content, drawReply, drawRequest, goldScore, type Request } from '../envs/replies.ts'
+import { balance, poorContent } from '../envs/poor-replies.ts'
+import { type Content, drawContent, drawReply, drawRequest, goldScore, type Request } from '../envs/replies.ts'
 import { mean } from '../evaluate/index.ts'
 import {
   answers,
@@ -78,16 +79,19 @@ async function withRewardModel<T>(folder: string, use: (grader: Grader) => Promi
   return await use(judgeGrader(rewardModelJudge([open])))
 }
 
-const trials = [5e-5, 1e-4, 2e-4].flatMap((rate) => [0.15, 0.5].map((beta) => ({ rate, beta })))
+// The faster it learns, the more it needs to be held: pairs of the start alone do best in the middle.
+const at = (rate: number, ...betas: number[]) => betas.map((beta) => ({ rate, beta }))
+const trials = [...at(1e-4, 0.1, 0.3), ...at(2e-4, 0.2, 0.5), ...at(4e-4, 0.5, 1)]
 
 /**
  * The workflow of online RLHF (Dong et al. 2024, arXiv:2405.07863): a model is tuned on demonstrations, a reward model on
  * pairs, and then the first learns by DPO, round after round, from the best and the worst of several answers of its own as the
  * second judges them.
  *
- * All arms of the proof get the same prompts and as many updates. The start is poor and far from what the reward model asks for.
- * That one has learnt from people of whom four in ten take the longer answer for the better one, so that it errs, most of all on
- * answers unlike those of the start; it alone judges, and the hidden gold score measures.
+ * All arms of the proof get the same prompts and as many updates. The start knows which words go with which themes, but has
+ * since been tuned on poor, wordy replies, so that good ones are rare among its answers. The reward model has learnt from people
+ * who weigh the words for a reply against the others, though some of them take the longer one for the better; it alone judges,
+ * and the hidden gold score measures.
  */
 export default recipe({
   id: 'rlhf-workflow',
@@ -108,31 +112,36 @@ export default recipe({
     claim:
       'With the same prompts and updates three rounds of DPO on the best and worst of eight own answers reach a gold score at least 0.3 standard deviations above that of DPO on such pairs of the start alone, and no less than with two answers a prompt; a cost of each token takes at least 15 % off the length and at most 2 % off the gold score.',
     baseline: 'offline',
-    seeds: 4,
+    seeds: 5,
     pilots: 1,
     goal: 'gold',
     shrunk:
-      'a model of 0.3 M parameters; a reward model on 4000 pairs, four in ten of them by length; DPO without label smoothing. A second design, on new draws: in the first the start was of middling quality and a tenth of the pairs the wrong way round, so that pairs of the start alone told nearly all (online less offline 0.08 standard deviations, from -0.004 to 0.164; not shown). On a pilot seed of the poor start with a tenth the wrong way round it was no more; the more the reward model errs, the sooner learning from pairs of the start alone overshoots.',
+      'a model of 0.3 M parameters; a reward model on 12,000 pairs, 15 % of them by length; DPO without label smoothing. A third design, on new draws. In the first, with a start of middling quality and a tenth of the pairs the wrong way round, online was 0.08 standard deviations over offline (from -0.004 to 0.164; not shown): 180 updates were too few for pairs of the start alone to run out. In the second, with a start that had learnt of poor replies only and four in ten pairs by length, it was 0.37 (from 0.12 to 0.63), but eight answers were no better than two (-0.006, from -0.025 to 0.013): neither start nor reward model knew which words go with which themes, so that extremes were mostly of length. Here both know it, and there are updates enough for learning from pairs of the start alone to overshoot.',
     objectives: ['sft', 'reward', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, texts: 60_000, pairs: 4000, prompts: 3600, updates: 450, requests: 400 },
+      full: { width: 96, layers: 3, texts: 50_000, pairs: 12_000, prompts: 1800, updates: 450, requests: 400 },
       smoke: { width: 32, layers: 1, texts: 64, pairs: 24, prompts: 6, updates: 3, requests: 4 },
     },
     bases: async ({ fresh, trained }, size) => {
-      const data = many(size.texts, draws(0, 'workflow, second/demonstrations'), (draw) => {
-        const request = drawRequest(draw)
-        return { prompt: request.prompt, completion: drawReply(draw, request, poorContent(draw)) }
-      })
-      const texts = data.map(({ prompt, completion }) => prompt + completion)
+      const told = (count: number, stream: string, content: (draw: Draw) => Content) =>
+        many(count, draws(0, `workflow, third/${stream}`), (draw) => {
+          const request = drawRequest(draw)
+          return { prompt: request.prompt, completion: drawReply(draw, request, content(draw)) }
+        })
+      const fair = told(size.texts, 'fair demonstrations', drawContent)
+      const poor = told(Math.ceil(size.texts / 10), 'poor demonstrations', poorContent)
+      const texts = [...fair, ...poor].map(({ prompt, completion }) => prompt + completion)
       const model = await fresh({ ...size, texts, vocabSize: 512, context: 64, seed: 0 })
-      return { start: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
+      const once = { epochs: 1, batchSize: 32 }
+      const knowing = await trained('sft', { model, data: fair, ...once, learningRate: 3e-3 })
+      return { start: await trained('sft', { model: knowing, data: poor, ...once, learningRate: 1e-3 }) }
     },
     arms: {
       online: arm({}),
       'online, previous reference': arm({ reference: 'previous' }),
       'online, best and random': arm({ pairing: 'best-random' }),
       'online, two answers': arm({ n: 2 }),
-      'online, cost of tokens': arm({ tokenCost: 0.3 }),
+      'online, cost of tokens': arm({ tokenCost: 0.08 }),
       offline: arm({ rounds: 1 }),
     },
     judge: ({ of }) => {
@@ -169,6 +178,7 @@ const floored = (values: readonly number[]) => values.map((value) => Math.max(va
 interface Size {
   width: number
   layers: number
+  /** Replies of middling quality that the start has learnt the themes from; it is tuned on a tenth as many poor ones. */
   texts: number
   /** That the reward model learns. */
   pairs: number
@@ -181,10 +191,7 @@ interface Size {
 
 const sampling = { maxTokens: 24, temperature: 1 }
 /** The share of the pairs whose annotator takes the longer reply for the better one. */
-const hasty = 0.4
-
-/** The content of a poor reply: as many words against it as for it. */
-const poorContent = (draw: Draw): Content => ({ good: draw.below(3), bad: draw.below(3), filler: 1 + draw.below(4) })
+const hasty = 0.15
 
 type Given = Request & { chosen: string; rejected: string }
 
@@ -197,22 +204,18 @@ function pairsOf(bench: Bench<Size>): Promise<Given[]> {
   return drawn.pairs
 }
 
-/** Pairs of answers of the start, which some annotators judge by gold score and the others by length. */
+/** Pairs of answers of the start, which some annotators judge by length and the others by the words for and against. */
 async function drawPairs({ seed, size, bases }: Bench<Size>): Promise<Given[]> {
   const pairs: Given[] = []
   for (let turn = 0; pairs.length < size.pairs; turn++) {
-    const stream = draws(seed, `workflow, second/pairs/${turn}`)
+    const stream = draws(seed, `workflow, third/pairs/${turn}`)
     const requests = many(size.pairs, stream, (draw) => drawRequest(draw))
     const twice = requests.flatMap(({ prompt }) => [prompt, prompt])
-    const drawn = (await answers(bases['start'], twice, { ...sampling, seed: seed + 1e6 * turn })).map((a) => a.text)
-    const told = drawn.some((text, i) => goldScore(requests[i >> 1], text) > 0)
-    // A model that has learnt nothing yet gives no reply of any worth: the smoke test takes those that it was shown.
-    const shown = (i: number) => drawReply(stream(i), requests[i >> 1], poorContent(stream(i)))
-    const replies = told ? drawn : drawn.map((_, i) => shown(i))
-    const annotator = draws(seed, `workflow, second/annotators/${turn}`)
+    const drawn = await answers(bases['start'], twice, { ...sampling, seed: seed + 1e6 * turn })
+    const annotator = draws(seed, `workflow, third/annotators/${turn}`)
     for (const [i, request] of requests.entries()) {
-      const [a, b] = [replies[2 * i], replies[2 * i + 1]]
-      const gap = goldScore(request, a) - goldScore(request, b)
+      const [a, b] = [drawn[2 * i].text, drawn[2 * i + 1].text]
+      const gap = balance(request, a) - balance(request, b)
       const longer = a.length - b.length
       const isFirst = longer !== 0 && annotator(i).chance(hasty) ? longer > 0 : gap > 0
       if (gap !== 0) pairs.push({ ...request, chosen: isFirst ? a : b, rejected: isFirst ? b : a })
@@ -253,7 +256,7 @@ function gap(now: readonly Seen[], start: readonly Seen[]): number {
 
 /** Answers of a model to new requests, one each. */
 async function answered(model: string, { seed, size }: Bench<Size>, grader: Grader) {
-  const requests = many(size.requests, draws(seed, 'workflow, second/requests'), (draw) => drawRequest(draw))
+  const requests = many(size.requests, draws(seed, 'workflow, third/requests'), (draw) => drawRequest(draw))
   const prompts = requests.map(({ prompt }) => prompt)
   const drawn = await answers(model, prompts, { ...sampling, seed })
   let seen: Seen[] = []
@@ -269,12 +272,12 @@ function arm(own: Partial<Keys>) {
       const { seed, size, bases, models } = bench
       const start = bases['start']
       const pairs = await pairsOf(bench)
-      const learning = { learningRate: 5e-4, epochs: 4, batchSize: 16, seed }
+      const learning = { learningRate: 1e-3, epochs: 4, batchSize: 16, seed }
       const judge = await models.trained('reward', { model: start, data: pairs, ...learning })
       const { skipSft, sftRate, rewardRate, ...defaults } = keys.parse({ labelSmoothing: 0, ...own })
       const settings = { ...defaults, rate: Number(rate), beta: Number(beta), seed, ...sampling }
       const stepsPerRound = size.updates / settings.rounds
-      const prompts = many(size.prompts, draws(seed, 'workflow, second/prompts'), (draw) => drawRequest(draw))
+      const prompts = many(size.prompts, draws(seed, 'workflow, third/prompts'), (draw) => drawRequest(draw))
       return withRewardModel(judge, async (grader) => {
         const before = await answered(start, bench, grader)
         const rounds: Seen[][] = []
