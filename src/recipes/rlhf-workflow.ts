@@ -79,9 +79,8 @@ async function withRewardModel<T>(folder: string, use: (grader: Grader) => Promi
   return await use(judgeGrader(rewardModelJudge([open])))
 }
 
-// The faster it learns, the more it needs to be held: pairs of the start alone do best in the middle.
 const at = (rate: number, ...betas: number[]) => betas.map((beta) => ({ rate, beta }))
-const trials = [...at(1e-4, 0.1, 0.3), ...at(2e-4, 0.2, 0.5), ...at(4e-4, 0.5, 1)]
+const trials = [...at(1e-4, 0.03, 0.1, 0.3), ...at(2e-4, 0.2, 0.5), ...at(4e-4, 0.5)]
 
 /**
  * The workflow of online RLHF (Dong et al. 2024, arXiv:2405.07863): a model is tuned on demonstrations, a reward model on
@@ -90,8 +89,8 @@ const trials = [...at(1e-4, 0.1, 0.3), ...at(2e-4, 0.2, 0.5), ...at(4e-4, 0.5, 1
  *
  * All arms of the proof get the same prompts and as many updates. The start knows which words go with which themes, but has
  * since been tuned on poor, wordy replies, so that good ones are rare among its answers. The reward model has learnt from people
- * who weigh the words for a reply against the others, though some of them take the longer one for the better; it alone judges,
- * and the hidden gold score measures.
+ * who weigh the words for a reply against the others, though three in ten of them take the longer one for the better; it alone
+ * judges, and the hidden gold score measures.
  */
 export default recipe({
   id: 'rlhf-workflow',
@@ -112,11 +111,11 @@ export default recipe({
     claim:
       'With the same prompts and updates three rounds of DPO on the best and worst of eight own answers reach a gold score at least 0.3 standard deviations above that of DPO on such pairs of the start alone, and no less than with two answers a prompt; a cost of each token takes at least 15 % off the length and at most 2 % off the gold score.',
     baseline: 'offline',
-    seeds: 5,
+    seeds: 8,
     pilots: 1,
     goal: 'gold',
     shrunk:
-      'a model of 0.3 M parameters; a reward model on 12,000 pairs, 15 % of them by length; DPO without label smoothing. A third design, on new draws. In the first, with a start of middling quality and a tenth of the pairs the wrong way round, online was 0.08 standard deviations over offline (from -0.004 to 0.164; not shown): 180 updates were too few for pairs of the start alone to run out. In the second, with a start that had learnt of poor replies only and four in ten pairs by length, it was 0.37 (from 0.12 to 0.63), but eight answers were no better than two (-0.006, from -0.025 to 0.013): neither start nor reward model knew which words go with which themes, so that extremes were mostly of length. Here both know it, and there are updates enough for learning from pairs of the start alone to overshoot.',
+      'a model of 0.3 M parameters; a reward model on 12,000 pairs, three in ten of them by length; DPO without label smoothing. A third design, on new draws. In the first, with a start of middling quality and a tenth of the pairs the wrong way round, online was 0.08 standard deviations over offline (from -0.004 to 0.164; not shown). In the second, with a start that had learnt of poor replies only and four in ten pairs by length, it was 0.37 (from 0.12 to 0.63), but eight answers were no better than two (-0.006, from -0.025 to 0.013): neither start nor reward model knew which words go with which themes, so that extremes were mostly of length. Here both know it. How much the reward model errs was chosen on pilot seeds: with 15 % of the pairs by length offline led (0.69 to 0.64), with 30 % online did on four of four by 0.1 to 0.8 standard deviations, with 40 % they were level. The cost of a token is half of what it was: at 0.2 replies shrank to two words on one of the pilot seeds.',
     objectives: ['sft', 'reward', 'dpo'],
     sizes: {
       full: { width: 96, layers: 3, texts: 50_000, pairs: 12_000, prompts: 1800, updates: 450, requests: 400 },
@@ -141,7 +140,7 @@ export default recipe({
       'online, previous reference': arm({ reference: 'previous' }),
       'online, best and random': arm({ pairing: 'best-random' }),
       'online, two answers': arm({ n: 2 }),
-      'online, cost of tokens': arm({ tokenCost: 0.08 }),
+      'online, cost of tokens': arm({ tokenCost: 0.15 }),
       offline: arm({ rounds: 1 }),
     },
     judge: ({ of }) => {
@@ -191,7 +190,7 @@ interface Size {
 
 const sampling = { maxTokens: 24, temperature: 1 }
 /** The share of the pairs whose annotator takes the longer reply for the better one. */
-const hasty = 0.15
+const hasty = 0.3
 
 type Given = Request & { chosen: string; rejected: string }
 
