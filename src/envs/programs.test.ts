@@ -47,11 +47,11 @@ test('a flawed program is another function', () => {
 })
 
 test('ordinary arguments are not negative; who forgets the guard writes what comes out without it', () => {
-  for (const { reference } of many(300, at, drawInstruction)) {
-    const ordinary = drawTests(at(0), reference, { ordinary: 1, forgetful: 0 })
+  for (const [i, { reference }] of many(300, at, drawInstruction).entries()) {
+    const ordinary = drawTests(at(i), reference, { ordinary: 1, forgetful: 0 })
     expect(ordinary.every(({ input }) => input >= 0)).toBe(true)
     expect(passes(reference, ordinary)).toBe(true)
-    const forgetful = drawTests(at(0), reference, { ordinary: 0, forgetful: 1 })
+    const forgetful = drawTests(at(i), reference, { ordinary: 0, forgetful: 1 })
     expect(new Set(forgetful.map(({ input }) => input)).size).toBe(5)
     expect(passes(unguarded(reference), forgetful)).toBe(true)
   }
