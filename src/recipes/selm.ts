@@ -66,7 +66,7 @@ export default recipe({
     pilots: 3,
     goal: 'rare',
     shrunk:
-      'prompts whose answers are three words, a model of 0.2 M parameters, an exact judge. A second design, on new draws: in the first 16 prompts were half learnt by the start (a rare answer at 0.01 on average, but at nothing for most prompts), rates were ten times as high, and α was at most 0.1; a prompt found or lost decided a seed, and SELM led in 3 of 10. The paper has α of 0.001 at β of 0.01; on pilots α of 0.03 and less could not be told from DPO.',
+      'prompts whose answers are three words, a model of 0.2 M parameters, an exact judge. A second design, on new draws: in the first there were 16 prompts, rates were five to ten times as high, and α was at most 0.1; a prompt found or lost decided a seed, and SELM led in 3 of 10. The paper has α of 0.001 at β of 0.01; on pilots α of 0.03 and less could not be told from DPO.',
     objectives: ['sft', 'dpo', 'selm'],
     sizes: {
       full: { width: 64, layers: 3, texts: 120_000, prompts: 32, rounds: 6, updates: 24 },
