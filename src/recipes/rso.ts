@@ -1,9 +1,19 @@
 import { z } from 'zod'
 import { openModel } from '../engine/index.ts'
 import { draws, many } from '../envs/draw.ts'
-import { drawContent, drawReply, drawRequest, goldScore } from '../envs/replies.ts'
+import { askFor, askForAll, type Complaint, drawComplaint, drawRemedy } from '../envs/remedies.ts'
 import { mean } from '../evaluate/index.ts'
-import { answers, atLeast, type Bench, type Figures, less, proof, recipe, type Settings } from '../proofs/index.ts'
+import {
+  atLeast,
+  type Bench,
+  type Figures,
+  less,
+  logprobsOf,
+  proof,
+  recipe,
+  type Settings,
+  type Verbs,
+} from '../proofs/index.ts'
 import { type Grader, judgeGrader, rewardModelJudge } from '../rewards/index.ts'
 
 const count = z.int().positive()
@@ -36,8 +46,8 @@ type Keys = z.output<typeof keys>
 
 /** One round of drawing, keeping and learning, under a grader. */
 function learn(
-  { online }: Pick<Bench<Size>, 'online'>,
-  given: { model: string; data: string | readonly unknown[]; grader: Grader },
+  { online }: Pick<Verbs, 'online'>,
+  given: Parameters<Verbs['online']>[1],
   { loss, rate: learningRate, gamma: beta, steps, rewardRate: _, ...own }: Keys,
 ): Promise<string> {
   const pairs = { rounds: 1, pairing: 'in-twos', stepsPerRound: steps } as const
@@ -52,18 +62,22 @@ async function withRewardModel<T>(folder: string, use: (grader: Grader) => Promi
 /** Answers of a prompt that become pairs. */
 const kept = 8
 
-const trials = [
-  { rate: 1e-4, gamma: 0.1 },
-  { rate: 2e-4, gamma: 1 },
-  { rate: 4e-4, gamma: 1 },
-]
+/**
+ * The plain gradient. Adam moves words that no answer has as far as those that answers have, and where probability is taken from
+ * both answers of a pair much of it then goes to such words.
+ */
+const descent = { optimizer: 'sgd', schedule: 'constant', warmup: 0 } as const
+const trials = [0.5, 1, 2].flatMap((rate) => [0.1, 0.3, 1].map((gamma) => ({ rate, gamma })))
 
 /**
  * RSO (Liu et al. 2023, arXiv:2309.06657): of many answers of a tuned model those are kept that are about draws of the optimal
  * policy, by statistical rejection sampling under a reward model, which then also says which of two is the better.
  *
- * All arms of the proof see as many pairs and updates. The reward model has learnt from pairs a tenth of which is the wrong way
- * round; the hidden gold score measures.
+ * All arms of the proof see pairs of as many answers and make as many updates. The best answer to a prompt is rare among those
+ * of the start, more so for some prompts than for others. Few plain answers thus tell of it; of the very best ones, where it is
+ * less rare, all are the same, and equal ones make no pair. The given pairs are of people who name rare answers oftener than the
+ * start does, preferred with the odds of Bradley and Terry; the reward model has learnt from many more of them. The hidden worth
+ * of each answer measures, in expectation over all that the model may answer.
  */
 export default recipe({
   id: 'rso',
@@ -81,24 +95,22 @@ export default recipe({
     claim:
       'With as many pairs and updates, pairs of rejection-sampled answers give a gold score at least 0.05 above that of pairs of plain answers of the start, and those one no less than given pairs; of three temperatures of the sampling the middle one is the best.',
     baseline: 'sft-sample',
-    seeds: 2,
-    pilots: 1,
+    seeds: 5,
+    pilots: 2,
     goal: 'gold',
     shrunk:
-      'a model of 0.5 M parameters, replies of a few words; 32 answers a prompt, hinge losses at β = 0.5 alone and two seeds, as in the small form of the proof.',
+      'a model of 0.1 M parameters, answers of one word, a reward model on 40,000 pairs; hinge losses at β = 0.5 alone, as in the small form of the proof. A third design, on new draws. In the first the start was of middling quality and the given pairs, a tenth of them the wrong way round, were of its own kind: given pairs reached a gold score of 0.57, plain answers 0.45, RSO 0.40, 0.42 and 0.45 at β = 0.1, 0.5 and 2 (two seeds; refuted). Plain pairs told there all that was to be learnt, in wider gaps than those of the answers that sampling keeps. The second, with six words to choose in a reply and evasions in most of them, was recorded and given up: RSO led by 0.015 (-0.064 to 0.094; five seeds), and β = 2 was as good. Adam drove many of its answers out of all form.',
     objectives: ['sft', 'reward', 'dpo', 'hinge', 'slic'],
     sizes: {
-      full: { width: 96, layers: 4, texts: 20_000, pairs: 2000, prompts: 240, updates: 60, requests: 400, n: 32 },
-      smoke: { width: 32, layers: 1, texts: 64, pairs: 16, prompts: 4, updates: 2, requests: 4, n: 9 },
+      full: { width: 64, layers: 2, texts: 30_000, complaints: 30, pairs: 40_000, prompts: 180, updates: 240, n: 64 },
+      smoke: { width: 32, layers: 1, texts: 64, complaints: 4, pairs: 16, prompts: 4, updates: 2, n: 9 },
     },
-    bases: async ({ fresh, trained }, size) => {
-      const data = many(size.texts, draws(0, 'rso/demonstrations'), (draw) => {
-        const request = drawRequest(draw)
-        return { prompt: request.prompt, completion: drawReply(draw, request, drawContent(draw)) }
+    bases: async ({ fresh }, size) => {
+      const texts = many(size.texts, draws(0, 'rso, third/texts'), (draw) => {
+        const complaint = drawComplaint(draw, draw.below(size.complaints))
+        return askFor(draw, complaint) + drawRemedy(draw, complaint).text
       })
-      const texts = data.map(({ prompt, completion }) => prompt + completion)
-      const model = await fresh({ ...size, texts, vocabSize: 512, context: 64, seed: 0 })
-      return { start: await trained('sft', { model, data, epochs: 1, batchSize: 32, learningRate: 3e-3 }) }
+      return { fresh: await fresh({ ...size, texts, vocabSize: 420, context: 64, seed: 0 }) }
     },
     arms: {
       direct: arm('direct'),
@@ -135,60 +147,82 @@ interface Size {
   width: number
   layers: number
   texts: number
+  complaints: number
   /** That the reward model learns. */
   pairs: number
   prompts: number
   updates: number
-  requests: number
   /** Answers drawn to a prompt. */
   n: number
 }
 
-const flips = 0.1
+/** Log-odds that an answer of worth 1 is preferred to one of worth 0. */
+const sharpness = 2
 
-/** Demonstrated replies in pairs by gold score, a tenth of them the wrong way round. */
-function drawPairs({ seed, size }: Bench<Size>) {
-  return many(size.pairs, draws(seed, 'rso/pairs'), (draw) => {
-    const request = drawRequest(draw)
+/** Every seed has complaints of its own, and a start that has read of them. */
+async function world({ seed, size, bases, models }: Bench<Size>) {
+  const stream = draws(seed, 'rso, third/complaints')
+  const complaints = Array.from({ length: size.complaints }, (_, i) => drawComplaint(stream(i), i))
+  const data = many(size.texts, draws(seed, 'rso, third/demonstrations'), (draw) => {
+    const complaint = draw.pick(complaints)
+    return { prompt: askFor(draw, complaint), completion: drawRemedy(draw, complaint).text }
+  })
+  const learning = { epochs: 1, batchSize: 32, learningRate: 3e-3, seed }
+  return { complaints, start: await models.trained('sft', { model: bases['fresh'], data, ...learning }) }
+}
+
+function drawPairs({ seed, size }: Bench<Size>, complaints: readonly Complaint[]) {
+  return many(size.pairs, draws(seed, 'rso, third/pairs'), (draw) => {
+    const complaint = draw.pick(complaints)
     for (;;) {
-      const [a, b] = [drawReply(draw, request, drawContent(draw)), drawReply(draw, request, drawContent(draw))]
-      const lead = goldScore(request, a) - goldScore(request, b)
-      if (lead === 0) continue
-      const isFirst = lead > 0 !== draw.chance(flips)
-      return { prompt: request.prompt, chosen: isFirst ? a : b, rejected: isFirst ? b : a }
+      const [a, b] = [drawRemedy(draw, complaint, 0.5), drawRemedy(draw, complaint, 0.5)]
+      if (a === b) continue
+      const isFirst = draw.chance(1 / (1 + Math.exp(sharpness * (b.worth - a.worth))))
+      const [chosen, rejected] = isFirst ? [a.text, b.text] : [b.text, a.text]
+      return { prompt: askFor(draw, complaint), chosen, rejected }
     }
   })
+}
+
+/** Expected worth of an answer (what is no remedy is worth nothing), and the probability of a remedy and of the best one. */
+async function measured(model: string, complaints: readonly Complaint[]) {
+  const rows = complaints.flatMap((complaint) =>
+    askForAll(complaint).flatMap((prompt) =>
+      complaint.remedies.map(({ text, worth }) => ({ prompt, completion: text, worth })),
+    ),
+  )
+  const chances = (await logprobsOf(model, rows)).map(({ sum }) => Math.exp(sum))
+  const prompts = rows.filter(({ worth }) => worth === 1).length
+  const over = (of: (worth: number) => number) =>
+    chances.reduce((sum, chance, i) => sum + chance * of(rows[i].worth), 0) / prompts
+  return { gold: over((worth) => worth), remedy: over(() => 1), best: over((worth) => Number(worth === 1)) }
 }
 
 function arm(own: Partial<Keys> | 'direct') {
   return {
     trials,
     async run(bench: Bench<Size>, { rate, gamma }: Settings): Promise<Figures> {
-      const { seed, size, bases, models } = bench
-      const start = bases['start']
-      const pairs = drawPairs(bench)
-      const tuned = { learningRate: Number(rate), beta: Number(gamma), batchSize: 32, seed }
-      const direct = () =>
-        bench.train('dpo', {
-          ...{ model: start, data: pairs.slice(0, (size.prompts * kept) / 2), steps: size.updates, ...tuned },
-        })
+      const { seed, size, models } = bench
+      const { complaints, start } = await world(bench)
+      const pairs = drawPairs(bench, complaints)
+      const direct = () => {
+        const data = pairs.slice(0, (size.prompts * kept) / 2)
+        const tuned = { learningRate: Number(rate), beta: Number(gamma), batchSize: 32, steps: size.updates, seed }
+        return bench.train('dpo', { model: start, data, ...tuned, ...descent })
+      }
       const sampled = async (more: Partial<Keys>) => {
-        const learning = { learningRate: 5e-4, epochs: 4, batchSize: 16, seed }
+        const learning = { learningRate: 5e-4, epochs: 8, batchSize: 32, seed }
         const judge = await models.trained('reward', { model: start, data: pairs, ...learning })
-        const data = many(size.prompts, draws(seed, 'rso/prompts'), (draw) => ({ prompt: drawRequest(draw).prompt }))
-        const how = { n: size.n, accept: kept, maxTokens: 24, temperature: 1, steps: size.updates, seed }
+        const data = many(size.prompts, draws(seed, 'rso, third/prompts'), (draw) => ({
+          prompt: askFor(draw, draw.pick(complaints)),
+        }))
+        const how = { n: size.n, accept: kept, maxTokens: 12, temperature: 1, steps: size.updates, seed }
         const settings = keys.parse({ ...how, ...more, rate, gamma })
-        return withRewardModel(judge, (grader) => learn(bench, { model: start, data, grader }, settings))
+        return withRewardModel(judge, (grader) => learn(bench, { model: start, data, grader, ...descent }, settings))
       }
       const model = own === 'direct' ? await direct() : await sampled(own)
-      const requests = many(size.requests, draws(seed, 'rso/requests'), (draw) => drawRequest(draw))
-      const asked = requests.map(({ prompt }) => prompt)
-      const scored = async (of: string) => {
-        const drawn = await answers(of, asked, { maxTokens: 24, seed })
-        const length = mean(drawn.map(({ tokens }) => tokens.length))
-        return { gold: mean(drawn.map(({ text }, i) => goldScore(requests[i], text))), length }
-      }
-      return { ...(await scored(model)), startGold: (await scored(start)).gold }
+      const { gold: startGold, best: startBest } = await measured(start, complaints)
+      return { ...(await measured(model, complaints)), startGold, startBest }
     },
   }
 }
