@@ -1,9 +1,17 @@
 import { z } from 'zod'
 import type { DataSource } from '../data/index.ts'
 import { openModel } from '../engine/index.ts'
-import { type Draw, draws, many } from '../envs/draw.ts'
-import { balance, poorContent } from '../envs/poor-replies.ts'
-import { type Content, drawContent, drawReply, drawRequest, goldScore, type Request } from '../envs/replies.ts'
+import { draws, many } from '../envs/draw.ts'
+import { type Complaint, drawComplaint } from '../envs/remedies.ts'
+import {
+  drawFormless,
+  drawWordyPrompt,
+  drawWordyReply,
+  type WordyRequest,
+  wordsOf,
+  wordyRequests,
+  worthOfReply,
+} from '../envs/wordy-remedies.ts'
 import { mean } from '../evaluate/index.ts'
 import {
   answers,
@@ -56,6 +64,9 @@ const keys = z.strictObject({
 
 type Keys = z.output<typeof keys>
 
+/** The plain gradient, as in the proof of rso. */
+const descent = { optimizer: 'sgd', schedule: 'constant', warmup: 0 } as const
+
 /** Rounds of drawing, judging and DPO; each round has prompts of its own as long as there are enough. */
 async function iterate(
   { online }: Pick<Verbs, 'online'>,
@@ -63,11 +74,13 @@ async function iterate(
   prompts: DataSource,
   grader: Grader,
   settings: Omit<Keys, 'skipSft' | 'sftRate' | 'rewardRate'>,
+  training: Partial<typeof descent> = {},
 ): Promise<string> {
   const { rate: learningRate, reference, promptsPerRound, ...same } = settings
   return online('dpo', {
     ...{ model, data: prompts, grader, learningRate },
     ...same,
+    ...training,
     promptsPerRound: promptsPerRound ?? (await shareOfRound(prompts, settings.rounds)),
     referenceShare: reference === 'start' ? 1 : 0,
   })
@@ -79,18 +92,25 @@ async function withRewardModel<T>(folder: string, use: (grader: Grader) => Promi
   return await use(judgeGrader(rewardModelJudge([open])))
 }
 
-const at = (rate: number, ...betas: number[]) => betas.map((beta) => ({ rate, beta }))
-const trials = [...at(1e-4, 0.03, 0.1, 0.3), ...at(2e-4, 0.2, 0.5), ...at(4e-4, 0.5)]
+const sampling = { maxTokens: 12, temperature: 1 }
+
+/** Log-odds that an answer of worth 1 is preferred to one of worth 0, and what each word adds to them. */
+const [sharpness, perWord] = [3, 0.05]
+/** Of the replies whose comparisons the reward model learns, those out of all form. */
+const formless = 0.2
+
+const trials = [0.1, 0.2, 0.4].flatMap((rate) => [0.3, 1].map((beta) => ({ rate, beta })))
 
 /**
  * The workflow of online RLHF (Dong et al. 2024, arXiv:2405.07863): a model is tuned on demonstrations, a reward model on
  * pairs, and then the first learns by DPO, round after round, from the best and the worst of several answers of its own as the
  * second judges them.
  *
- * All arms of the proof get the same prompts and as many updates. The start knows which words go with which themes, but has
- * since been tuned on poor, wordy replies, so that good ones are rare among its answers. The reward model has learnt from people
- * who weigh the words for a reply against the others, though three in ten of them take the longer one for the better; it alone
- * judges, and the hidden gold score measures.
+ * All arms of the proof get the same prompts and as many updates. The best answer to a prompt is rare among those of the start.
+ * In pairs of the start alone it wins, as the next best do, against the worst; once these have grown, in later rounds, it wins
+ * against them. The reward model has learnt from people who weigh what answers are worth, but take a longer one for somewhat
+ * better, and has seen replies out of all form too, since one that has not takes them for good; it alone judges, and the hidden
+ * worth measures. The cost of a token is twice what a word adds to their odds.
  */
 export default recipe({
   id: 'rlhf-workflow',
@@ -111,36 +131,38 @@ export default recipe({
     claim:
       'With the same prompts and updates three rounds of DPO on the best and worst of eight own answers reach a gold score at least 0.3 standard deviations above that of DPO on such pairs of the start alone, and no less than with two answers a prompt; a cost of each token takes at least 15 % off the length and at most 2 % off the gold score.',
     baseline: 'offline',
-    seeds: 8,
-    pilots: 1,
+    seeds: 6,
+    pilots: 2,
     goal: 'gold',
     shrunk:
-      'a model of 0.3 M parameters; a reward model on 12,000 pairs, three in ten of them by length; DPO without label smoothing. A third design, on new draws. In the first, with a start of middling quality and a tenth of the pairs the wrong way round, online was 0.08 standard deviations over offline (from -0.004 to 0.164; not shown). In the second, with a start that had learnt of poor replies only and four in ten pairs by length, it was 0.37 (from 0.12 to 0.63), but eight answers were no better than two (-0.006, from -0.025 to 0.013): neither start nor reward model knew which words go with which themes, so that extremes were mostly of length. Here both know it. How much the reward model errs was chosen on pilot seeds: with 15 % of the pairs by length offline led (0.69 to 0.64), with 30 % online did on four of four by 0.1 to 0.8 standard deviations, with 40 % they were level. The cost of a token is half of what it was: at 0.2 replies shrank to two words on one of the pilot seeds.',
+      'a model of 0.1 M parameters, answers of one word and up to two that say nothing; a reward model on 40,000 pairs; DPO without label smoothing. A fourth design, on new draws; the three before had open replies of many words. In the first online was 0.08 standard deviations over offline (-0.004 to 0.164). In the second, with a start that had learnt of poor replies only, it was 0.37 (0.12 to 0.63), but eight answers were no better than two (-0.006, from -0.025 to 0.013). In the third it was 0.2999 (-0.124 to 0.724; eight seeds) with 0.3 asked, and all else held: gold swung by seed from 0.16 to 0.65 with what the reward model took for good. Here worths are of single words, a round has four times as many prompts as on the first look (with fewer, and as many updates, replies fell into repetition), and what follows the first word does not count. On pilots an annotator with a stronger liking for length (0.1 a word) left a lead of 0.25.',
     objectives: ['sft', 'reward', 'dpo'],
     sizes: {
-      full: { width: 96, layers: 3, texts: 50_000, pairs: 12_000, prompts: 1800, updates: 450, requests: 400 },
-      smoke: { width: 32, layers: 1, texts: 64, pairs: 24, prompts: 6, updates: 3, requests: 4 },
+      full: {
+        width: 64,
+        layers: 2,
+        texts: 40_000,
+        complaints: 30,
+        pairs: 40_000,
+        prompts: 960,
+        updates: 480,
+        requests: 960,
+      },
+      smoke: { width: 32, layers: 1, texts: 64, complaints: 4, pairs: 24, prompts: 6, updates: 3, requests: 4 },
     },
-    bases: async ({ fresh, trained }, size) => {
-      const told = (count: number, stream: string, content: (draw: Draw) => Content) =>
-        many(count, draws(0, `workflow, third/${stream}`), (draw) => {
-          const request = drawRequest(draw)
-          return { prompt: request.prompt, completion: drawReply(draw, request, content(draw)) }
-        })
-      const fair = told(size.texts, 'fair demonstrations', drawContent)
-      const poor = told(Math.ceil(size.texts / 10), 'poor demonstrations', poorContent)
-      const texts = [...fair, ...poor].map(({ prompt, completion }) => prompt + completion)
-      const model = await fresh({ ...size, texts, vocabSize: 512, context: 64, seed: 0 })
-      const once = { epochs: 1, batchSize: 32 }
-      const knowing = await trained('sft', { model, data: fair, ...once, learningRate: 3e-3 })
-      return { start: await trained('sft', { model: knowing, data: poor, ...once, learningRate: 1e-3 }) }
+    bases: async ({ fresh }, size) => {
+      const texts = many(size.texts, draws(0, 'workflow, fourth/texts'), (draw) => {
+        const complaint = drawComplaint(draw, draw.below(size.complaints))
+        return drawWordyPrompt(draw, complaint) + drawWordyReply(draw, complaint)
+      })
+      return { fresh: await fresh({ ...size, texts, vocabSize: 420, context: 64, seed: 0 }) }
     },
     arms: {
       online: arm({}),
       'online, previous reference': arm({ reference: 'previous' }),
       'online, best and random': arm({ pairing: 'best-random' }),
       'online, two answers': arm({ n: 2 }),
-      'online, cost of tokens': arm({ tokenCost: 0.15 }),
+      'online, cost of tokens': arm({ tokenCost: 2 * perWord }),
       offline: arm({ rounds: 1 }),
     },
     judge: ({ of }) => {
@@ -177,50 +199,42 @@ const floored = (values: readonly number[]) => values.map((value) => Math.max(va
 interface Size {
   width: number
   layers: number
-  /** Replies of middling quality that the start has learnt the themes from; it is tuned on a tenth as many poor ones. */
   texts: number
+  complaints: number
   /** That the reward model learns. */
   pairs: number
   /** Of all rounds together. */
   prompts: number
   /** Of all rounds together. */
   updates: number
+  /** That the models answer in the end; other prompts than those of the rounds. */
   requests: number
 }
 
-const sampling = { maxTokens: 24, temperature: 1 }
-/** The share of the pairs whose annotator takes the longer reply for the better one. */
-const hasty = 0.3
-
-type Given = Request & { chosen: string; rejected: string }
-
-/** Every arm needs the same pairs, and drawing them takes longer than learning from them: one seed's are kept. */
-let drawn: { key: string; pairs: Promise<Given[]> } | null = null
-
-function pairsOf(bench: Bench<Size>): Promise<Given[]> {
-  const key = JSON.stringify([bench.seed, bench.size, bench.bases])
-  if (drawn?.key !== key) drawn = { key, pairs: drawPairs(bench) }
-  return drawn.pairs
+/** Every seed has complaints of its own, and a start that has read of them. */
+async function world({ seed, size, bases, models }: Bench<Size>) {
+  const stream = draws(seed, 'workflow, fourth/complaints')
+  const complaints = Array.from({ length: size.complaints }, (_, i) => drawComplaint(stream(i), i))
+  const data = many(size.texts, draws(seed, 'workflow, fourth/demonstrations'), (draw) => {
+    const complaint = draw.pick(complaints)
+    return { prompt: drawWordyPrompt(draw, complaint), completion: drawWordyReply(draw, complaint) }
+  })
+  const learning = { epochs: 1, batchSize: 32, learningRate: 3e-3, seed }
+  return { complaints, start: await models.trained('sft', { model: bases['fresh'], data, ...learning }) }
 }
 
-/** Pairs of answers of the start, which some annotators judge by length and the others by the words for and against. */
-async function drawPairs({ seed, size, bases }: Bench<Size>): Promise<Given[]> {
-  const pairs: Given[] = []
-  for (let turn = 0; pairs.length < size.pairs; turn++) {
-    const stream = draws(seed, `workflow, third/pairs/${turn}`)
-    const requests = many(size.pairs, stream, (draw) => drawRequest(draw))
-    const twice = requests.flatMap(({ prompt }) => [prompt, prompt])
-    const drawn = await answers(bases['start'], twice, { ...sampling, seed: seed + 1e6 * turn })
-    const annotator = draws(seed, `workflow, third/annotators/${turn}`)
-    for (const [i, request] of requests.entries()) {
-      const [a, b] = [drawn[2 * i].text, drawn[2 * i + 1].text]
-      const gap = balance(request, a) - balance(request, b)
-      const longer = a.length - b.length
-      const isFirst = longer !== 0 && annotator(i).chance(hasty) ? longer > 0 : gap > 0
-      if (gap !== 0) pairs.push({ ...request, chosen: isFirst ? a : b, rejected: isFirst ? b : a })
-    }
-  }
-  return pairs.slice(0, size.pairs)
+/** Replies of people who name rare remedies oftener than the start does, preferred with the odds of Bradley and Terry. */
+function drawPairs({ seed, size }: Bench<Size>, complaints: readonly Complaint[]) {
+  return many(size.pairs, draws(seed, 'workflow, fourth/pairs'), (draw) => {
+    const complaint = draw.pick(complaints)
+    const prompt = drawWordyPrompt(draw, complaint)
+    const reply = () => (draw.chance(formless) ? drawFormless(draw, complaint) : drawWordyReply(draw, complaint, 0.5))
+    const [a, b] = [reply(), reply()]
+    const lead = worthOfReply(complaint, a) - worthOfReply(complaint, b)
+    const longer = wordsOf(a).length - wordsOf(b).length
+    const isFirst = draw.chance(1 / (1 + Math.exp(-sharpness * lead - perWord * longer)))
+    return { prompt, chosen: isFirst ? a : b, rejected: isFirst ? b : a }
+  })
 }
 
 /** An answer's reward by the model, and its gold score. */
@@ -234,7 +248,7 @@ const watched = (grader: Grader, tell: (round: Seen[]) => void): Grader => ({
   id: grader.id,
   async grade(asked, options) {
     const scores = await grader.grade(asked, options)
-    const goldOf = ({ row }: Answered, text: string) => goldScore(row as Request, text)
+    const goldOf = ({ row }: Answered, text: string) => worthOfReply(row as WordyRequest, text)
     tell(
       asked.flatMap((one, i) => one.answers.map(({ text }, k) => ({ reward: scores[i][k], gold: goldOf(one, text) }))),
     )
@@ -253,9 +267,8 @@ function gap(now: readonly Seen[], start: readonly Seen[]): number {
   return rise(({ reward }) => reward) - rise(({ gold }) => gold)
 }
 
-/** Answers of a model to new requests, one each. */
-async function answered(model: string, { seed, size }: Bench<Size>, grader: Grader) {
-  const requests = many(size.requests, draws(seed, 'workflow, third/requests'), (draw) => drawRequest(draw))
+/** Answers of a model to each of these, as the grader and gold see them. */
+async function answered(model: string, seed: number, requests: readonly WordyRequest[], grader: Grader) {
   const prompts = requests.map(({ prompt }) => prompt)
   const drawn = await answers(model, prompts, { ...sampling, seed })
   let seen: Seen[] = []
@@ -268,21 +281,24 @@ function arm(own: Partial<Keys>) {
   return {
     trials,
     async run(bench: Bench<Size>, { rate, beta }: Settings): Promise<Figures> {
-      const { seed, size, bases, models } = bench
-      const start = bases['start']
-      const pairs = await pairsOf(bench)
-      const learning = { learningRate: 1e-3, epochs: 4, batchSize: 16, seed }
-      const judge = await models.trained('reward', { model: start, data: pairs, ...learning })
+      const { seed, size, models } = bench
+      const { complaints, start } = await world(bench)
+      const learning = { learningRate: 5e-4, epochs: 8, batchSize: 32, seed }
+      const judge = await models.trained('reward', { model: start, data: drawPairs(bench, complaints), ...learning })
       const { skipSft, sftRate, rewardRate, ...defaults } = keys.parse({ labelSmoothing: 0, ...own })
       const settings = { ...defaults, rate: Number(rate), beta: Number(beta), seed, ...sampling }
       const stepsPerRound = size.updates / settings.rounds
-      const prompts = many(size.prompts, draws(seed, 'workflow, third/prompts'), (draw) => drawRequest(draw))
+      const all = complaints.flatMap(wordyRequests)
+      const shuffled = draws(seed, 'workflow, fourth/prompts')(0).some(all, all.length)
+      const prompts = shuffled.slice(0, size.prompts)
+      const others = shuffled.slice(size.prompts)
+      const requests = Array.from({ length: size.requests }, (_, i) => others[i % others.length])
       return withRewardModel(judge, async (grader) => {
-        const before = await answered(start, bench, grader)
+        const before = await answered(start, seed, requests, grader)
         const rounds: Seen[][] = []
         const watching = watched(grader, (round) => rounds.push(round))
-        const model = await iterate(bench, start, prompts, watching, { ...settings, stepsPerRound })
-        const after = await answered(model, bench, grader)
+        const model = await iterate(bench, start, prompts, watching, { ...settings, stepsPerRound }, descent)
+        const after = await answered(model, seed, requests, grader)
         return {
           gold: mean(after.gold),
           length: after.length,
