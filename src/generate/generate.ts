@@ -231,15 +231,26 @@ function voicesOf(model: Model, { adapter, mixture }: GenerateOptions): Omit<Voi
       help: 'Open the other one beside the first.',
     })
   }
-  if (other.model.config.vocabSize !== model.config.vocabSize) {
-    const [own, its] = [model.config.vocabSize, other.model.config.vocabSize]
-    throw new HoneError('E_MIXTURE', `a model with ${own} tokens cannot be mixed with one that has ${its}`)
-  }
+  requireOneVocabulary(model.config, other.model.config)
   if (mixture.share === 1) return [{ ...other, share: 1 }]
   return [
     { model, adapter, share: 1 - mixture.share },
     { ...other, share: mixture.share },
   ]
+}
+
+type Sized = Pick<Model['config'], 'vocabSize'>
+
+/**
+ * Models of one tokenizer may still differ here, where one has rows that pad its vocabulary.
+ * @throws HoneError E_MIXTURE
+ */
+export function requireOneVocabulary(own: Sized, other: Sized): void {
+  if (own.vocabSize === other.vocabSize) return
+  const message = `a model with ${own.vocabSize} tokens cannot be mixed with one that has ${other.vocabSize}`
+  throw new HoneError('E_MIXTURE', message, {
+    help: 'Take a reference whose vocabulary is padded as that of the model is, such as the start.',
+  })
 }
 
 /** What a completion runs in one pass. */

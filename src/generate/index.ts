@@ -1,2 +1,2 @@
-export { type GenerateOptions, generate } from './generate.ts'
+export { type GenerateOptions, generate, requireOneVocabulary } from './generate.ts'
 export { type Completion, type Prompt, type Sampling, samplingDefaults, type TextPiece } from './types.ts'

@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
 import { prompts, useOnline } from '../../../test/online-runs.ts'
+import { openSafetensors, readTensorBytes, writeSafetensors } from '../../formats/index.ts'
 import type { Comparer } from '../../rewards/index.ts'
 
 const run = useOnline()
@@ -62,6 +67,42 @@ test('nash-md without an adapter mixes with a second model, which it is itself u
   expect(opponents(half, 2)).not.toEqual(opponents(none, 2))
   expect(half.steps[0].metrics).toMatchObject({ kl: 0 })
   expect(half.steps[1].metrics['kl']).not.toBe(0)
+})
+
+/** The shipped model with more rows in its vocabulary than its tokenizer has tokens. */
+async function padded(folder: string): Promise<string> {
+  const tiny = fileURLToPath(new URL('../../../models/tiny', import.meta.url))
+  cpSync(tiny, folder, { recursive: true })
+  const { tensors } = await openSafetensors(join(tiny, 'model.safetensors'))
+  const [rows, width] = [16, 192]
+  const written = [...tensors.values()].map((entry) => {
+    const isVocabulary = entry.name === 'model.embed_tokens.weight'
+    const bytes = async () => {
+      const own = await readTensorBytes(entry)
+      return isVocabulary ? Buffer.concat([own, Buffer.alloc(rows * width * 2)]) : own
+    }
+    return { name: entry.name, dtype: entry.dtype, shape: isVocabulary ? [2048 + rows, width] : entry.shape, bytes }
+  })
+  await writeSafetensors(join(folder, 'model.safetensors'), written, {})
+  const config = join(folder, 'config.json')
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), vocab_size: 2048 + rows }))
+  return folder
+}
+
+test('nash-md refuses a reference with another vocabulary before it draws; dpo compares with it', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'hone-padded-'))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  const reference = await padded(join(root, 'padded'))
+  const out = join(root, 'out')
+  const refused = run('nash-md', { reference, out })
+  await expect(refused).rejects.toMatchObject({
+    code: 'E_MIXTURE',
+    message: expect.stringContaining('a model with 2048 tokens cannot be mixed with one that has 2064'),
+  })
+  expect(existsSync(out)).toBe(false)
+  // A row of zeros has the logit 0, so that the reference is the start but for a little.
+  const { steps } = await run('dpo', { reference, referenceShare: 1, rounds: 1, stepsPerRound: 1 })
+  expect(Math.abs(steps[0].loss - Math.LN2)).toBeLessThan(0.02)
 })
 
 test('spin learns from demonstrations, without a judge, and carries a round on', async () => {

@@ -2,6 +2,7 @@ import { HoneError } from '../../base/index.ts'
 import { parseConfig } from '../../base/schema.ts'
 import type { DataSource } from '../../data/index.ts'
 import type { OpenModel } from '../../engine/index.ts'
+import { requireOneVocabulary } from '../../generate/index.ts'
 import { type Objective, objectives } from '../../objectives/index.ts'
 import type { Comparer, Grader } from '../../rewards/index.ts'
 import { type Lessons, runTraining, type TrainHooks, type TrainResult, type TrainTarget } from '../run.ts'
@@ -99,10 +100,13 @@ async function openLessons(opened: OpenModel, opening: Opening): Promise<Lessons
   }
 }
 
-/** The model that stays as it is. A fresh adapter's base is the start itself, and needs no second copy. */
+/**
+ * The model that stays as it is. A fresh adapter's base is the start itself, and needs no second copy.
+ * @throws HoneError E_TOKENIZER_MISMATCH; E_MIXTURE
+ */
 async function openAnchor(
   opened: OpenModel,
-  { config, model, hooks }: Opening,
+  { method, config, model, hooks }: Opening,
 ): Promise<Anchor & { close?: () => Promise<void> }> {
   const isFreshAdapter = config.adapter !== null && opened.folder === opened.base
   if (config.reference === 'adapter-off' || (config.reference === 'start' && isFreshAdapter)) {
@@ -110,7 +114,14 @@ async function openAnchor(
   }
   const name = config.reference === 'start' ? model : config.reference
   const { signal, onProgress } = hooks
-  return openBeside(opened, name, config, { signal, onProgress })
+  const anchor = await openBeside(opened, name, config, { signal, onProgress })
+  try {
+    if (method.opponent?.from === 'mixture') requireOneVocabulary(opened.engine.config, anchor.engine.config)
+    return anchor
+  } catch (error) {
+    await anchor.close()
+    throw error
+  }
 }
 
 /** @throws HoneError E_CONFIG */
